@@ -1,0 +1,82 @@
+/**
+ * What the server knows about one request, kept beside it from the first hook to the last. A WeakMap, because
+ * Elysia's own context does not reach from `onRequest` to `onError` and `onAfterResponse`.
+ */
+import type { Logger } from '@/platform/log/log.ts';
+import type { Role } from './permissions.ts';
+
+/** Who makes a request. `id` is null only for the anonymous operator of `auth.enabled: false`. */
+export interface Principal {
+  readonly id: string | null;
+  readonly username: string;
+  readonly email: string | null;
+  readonly role: Role;
+  /** How he proved it. */
+  readonly via: 'jwt' | 'api_key' | 'disabled';
+  /** The API key, or the token's `jti`. */
+  readonly credentialId: string | null;
+  /** Seconds since the epoch at which the token or key ends, if it does. */
+  readonly expiresAt: number | null;
+}
+
+/** Who caused a change, as the audit log wants it. Services take it as their first argument. */
+export interface Actor {
+  readonly type: 'user' | 'anonymous' | 'system' | 'cli';
+  readonly id: string | null;
+  readonly name: string | null;
+  readonly requestId: string | null;
+  readonly address: string | null;
+}
+
+export interface RequestContext {
+  readonly requestId: string;
+  /** `performance.now()` at arrival. */
+  readonly startedAt: number;
+  readonly log: Logger;
+  /** The client's address (through trusted proxies), looked up on first use: asking costs 8 µs. */
+  readonly address: string;
+  /** Set by the auth plugin once credentials were verified. */
+  principal: Principal | null;
+  /** Fields to send with whatever answer comes (RateLimit, ETag …). */
+  readonly responseHeaders: Record<string, string>;
+  /** The route pattern once it is known. */
+  route: string | null;
+  /** Runs once: authenticates, takes a token from the bucket, checks the permission. Set by the server. */
+  admit: (route: string, access: Access) => Promise<void>;
+}
+
+/** What a route asks of its caller: nothing, any principal, or a principal with a permission. */
+export type Access = 'public' | 'authenticated' | import('./permissions.ts').Permission;
+
+const contexts = new WeakMap<Request, RequestContext>();
+
+export const setContext = (request: Request, context: RequestContext): void => void contexts.set(request, context);
+
+/** The context of a request; absent only before the first hook has run. */
+export const findContext = (request: Request): RequestContext | undefined => contexts.get(request);
+
+/** The context of a request that has passed the first hook. */
+export function contextOf(request: Request): RequestContext {
+  const context = contexts.get(request);
+  if (!context) throw new Error('request without context: the edge plugin is not installed');
+  return context;
+}
+
+/** The principal of a request to a protected route. */
+export function principalOf(request: Request): Principal {
+  const { principal } = contextOf(request);
+  if (!principal) throw new Error('principal asked for on a route that admits anybody');
+  return principal;
+}
+
+/** The actor of a request, for services and the audit log. */
+export function actorOf(request: Request): Actor {
+  const { principal, requestId, address } = contextOf(request);
+  return {
+    type: principal?.id ? 'user' : 'anonymous',
+    id: principal?.id ?? null,
+    name: principal?.username ?? null,
+    requestId,
+    address,
+  };
+}

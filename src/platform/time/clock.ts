@@ -1,0 +1,35 @@
+/** Time, randomness and ids come from here alone, so that tests can hold them still. */
+
+interface Sources {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** A fraction in [0, 1), for jitter. */
+  random(): number;
+}
+
+const real: Sources = { now: () => Date.now(), random: () => Math.random() };
+let sources: Sources = real;
+
+/** Milliseconds since the Unix epoch. */
+export const now = (): number => sources.now();
+
+/** A fraction in [0, 1), for jitter; never for secrets. */
+export const random = (): number => sources.random();
+
+/** A time-ordered UUID (RFC 9562, version 7). */
+export const newId = (): string => Bun.randomUUIDv7('hex', sources.now());
+
+/** ISO 8601 in UTC with milliseconds, the form every answer shows; null stays null. */
+export function iso(epochMs: number): string;
+export function iso(epochMs: number | null): string | null;
+export function iso(epochMs: number | null): string | null {
+  return epochMs === null ? null : new Date(epochMs).toISOString();
+}
+
+/** Replaces the sources for a test; returns the function that puts the real ones back. */
+export function holdStill(replacement: Partial<Sources>): () => void {
+  sources = { ...real, ...replacement };
+  return () => {
+    sources = real;
+  };
+}
