@@ -50,7 +50,8 @@ export type Access = 'public' | 'authenticated' | import('./permissions.ts').Per
 
 const contexts = new WeakMap<Request, RequestContext>();
 
-export const setContext = (request: Request, context: RequestContext): void => void contexts.set(request, context);
+export const setContext = (request: Request, context: RequestContext): void =>
+  void contexts.set(request, context);
 
 /** The context of a request; absent only before the first hook has run. */
 export const findContext = (request: Request): RequestContext | undefined => contexts.get(request);

@@ -5,7 +5,14 @@ export type Role = (typeof ROLES)[number];
 
 const VIEWER = ['leads:read', 'workflows:read', 'runs:read', 'crm:read', 'keys:own'] as const;
 const OPERATOR = [...VIEWER, 'leads:write', 'workflows:write', 'runs:write'] as const;
-const ADMIN = [...OPERATOR, 'users:manage', 'crm:manage', 'audit:read', 'audit:backup', 'admin:read'] as const;
+const ADMIN = [
+  ...OPERATOR,
+  'users:manage',
+  'crm:manage',
+  'audit:read',
+  'audit:backup',
+  'admin:read',
+] as const;
 
 export type Permission = (typeof ADMIN)[number];
 

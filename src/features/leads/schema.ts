@@ -1,0 +1,118 @@
+/** Leads as the API shows and takes them; the only source of their types. */
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const text = (maxLength: number, description: string, example: string) =>
+  nullable(Type.String({ maxLength, description, examples: [example] }));
+
+/** What a client may set. Absent and null mean the same on creation. */
+const fields = {
+  first_name: text(200, 'Given name.', 'Ada'),
+  last_name: text(200, 'Family name.', 'Lovelace'),
+  email: nullable(
+    Type.String({
+      maxLength: 320,
+      pattern: '^\\s*[^\\s@]+@[^\\s@]+\\s*$',
+      description: 'Kept trimmed and in lower case.',
+      examples: ['ada@example.com'],
+    }),
+  ),
+  phone: text(64, 'Telephone number as given.', '+44 20 7946 0018'),
+  company: text(300, 'Company name.', 'Analytical Engines Ltd'),
+  source: text(200, 'Where the lead came from.', 'website'),
+};
+
+const CustomFields = Type.Record(Type.String({ minLength: 1, maxLength: 100 }), Type.Unknown(), {
+  description: 'Anything else that is known, as a JSON object.',
+  examples: [{ budget: 5000 }],
+});
+
+const EXAMPLE = {
+  first_name: 'Ada',
+  last_name: 'Lovelace',
+  email: 'ada@example.com',
+  phone: '+44 20 7946 0018',
+  company: 'Analytical Engines Ltd',
+  source: 'website',
+  custom_fields: { budget: 5000 },
+};
+
+export const LeadInput = Type.Object(
+  {
+    first_name: Type.Optional(fields.first_name),
+    last_name: Type.Optional(fields.last_name),
+    email: Type.Optional(fields.email),
+    phone: Type.Optional(fields.phone),
+    company: Type.Optional(fields.company),
+    source: Type.Optional(fields.source),
+    custom_fields: Type.Optional(CustomFields),
+  },
+  { additionalProperties: false, examples: [EXAMPLE] },
+);
+export type LeadInput = Static<typeof LeadInput>;
+
+/** A partial change: fields left out stay; null clears; custom fields are merged key by key (RFC 7396). */
+export const LeadPatch = Type.Object(LeadInput.properties, {
+  additionalProperties: false,
+  minProperties: 1,
+  examples: [{ phone: '+44 20 7946 0019', custom_fields: { budget: null } }],
+});
+export type LeadPatch = Static<typeof LeadPatch>;
+
+export const Lead = Type.Object(
+  {
+    id: Type.String({ format: 'uuid' }),
+    ...fields,
+    email: text(320, 'E-mail address.', 'ada@example.com'),
+    custom_fields: CustomFields,
+    crm_id: text(500, 'Id of the record in the CRM, once a workflow has put it there.', '4711'),
+    version: Type.Integer({ minimum: 1, description: 'Grows with each change; the ETag.' }),
+    created_at: Type.String({ format: 'date-time' }),
+    updated_at: Type.String({ format: 'date-time' }),
+  },
+  { additionalProperties: false },
+);
+export type Lead = Static<typeof Lead>;
+
+export const LeadCreated = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  status: Type.Literal('created'),
+  message: Type.String({ examples: ['Lead created'] }),
+  crm_id: nullable(Type.String()),
+  timestamp: Type.String({ format: 'date-time' }),
+  data: Lead,
+});
+export type LeadCreated = Static<typeof LeadCreated>;
+
+export const LeadQuery = Type.Object(
+  {
+    skip: Type.Integer({
+      default: 0,
+      minimum: 0,
+      maximum: 1_000_000_000,
+      description: 'Leads to pass over.',
+    }),
+    limit: Type.Integer({ default: 100, minimum: 1, maximum: 1000, description: 'Most leads to return.' }),
+    source: Type.Optional(Type.String({ maxLength: 200, description: 'Only leads of this source.' })),
+    email: Type.Optional(Type.String({ maxLength: 320, description: 'Only leads with this address.' })),
+    company: Type.Optional(Type.String({ maxLength: 300, description: 'Only leads of this company.' })),
+    created_after: Type.Optional(
+      Type.String({ format: 'date-time', description: 'Created at or after this time.' }),
+    ),
+    created_before: Type.Optional(
+      Type.String({ format: 'date-time', description: 'Created before this time.' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type LeadQuery = Static<typeof LeadQuery>;
+
+export const LeadPage = Type.Object({
+  total: Type.Integer(),
+  skip: Type.Integer(),
+  limit: Type.Integer(),
+  leads: Type.Array(Lead),
+});
+export type LeadPage = Static<typeof LeadPage>;
+
+export const LeadId = Type.Object({ id: Type.String({ format: 'uuid', description: 'Id of the lead.' }) });

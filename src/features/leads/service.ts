@@ -1,0 +1,239 @@
+/**
+ * Leads: created, read, changed and deleted, each change in one transaction with its audit event and the
+ * work it starts. Values of a person never reach the audit log, only the names of fields.
+ */
+import type { AuditLog } from '@/features/audit/service.ts';
+import type { Database, Transaction } from '@/platform/db/database.ts';
+import { InvalidRequest, NotFound, PreconditionFailed } from '@/platform/errors/problem.ts';
+import type { Actor } from '@/platform/http/context.ts';
+import type { Idempotency, OnceKey } from '@/platform/http/idempotency.ts';
+import { iso, newId, now } from '@/platform/time/clock.ts';
+import type { Lead, LeadCreated, LeadInput, LeadPage, LeadPatch, LeadQuery } from './schema.ts';
+import {
+  countLeads,
+  deleteLead,
+  findLead,
+  insertLead,
+  type LeadRow,
+  lockLead,
+  pageOfLeads,
+  replaceLead,
+} from './store.ts';
+
+const TEXT_FIELDS = ['first_name', 'last_name', 'email', 'phone', 'company', 'source'] as const;
+const IDENTIFYING = ['email', 'phone', 'last_name', 'company'] as const;
+
+/** What has to happen when a lead appears. The run engine listens; leads know nothing of it. */
+export interface LeadListener {
+  /** Inside the lead's own transaction: work inserted here exists exactly if the lead does. */
+  created(trx: Transaction, lead: Lead): Promise<void>;
+  /** After the commit: wake whoever does the work. */
+  committed(): void;
+}
+
+/** The ETag a change expects; null for any. */
+export type ExpectedVersion = number | null;
+
+interface Options {
+  readonly db: Database;
+  readonly audit: AuditLog;
+  readonly idempotency: Idempotency;
+  readonly listener: LeadListener;
+}
+
+const toLead = (row: LeadRow): Lead => ({
+  id: row.id,
+  first_name: row.first_name,
+  last_name: row.last_name,
+  email: row.email,
+  phone: row.phone,
+  company: row.company,
+  source: row.source,
+  custom_fields: JSON.parse(row.custom_fields),
+  crm_id: row.crm_id,
+  version: row.version,
+  created_at: iso(row.created_at),
+  updated_at: iso(row.updated_at),
+});
+
+type TextFields = Pick<LeadRow, (typeof TEXT_FIELDS)[number]>;
+
+const normalise = (name: (typeof TEXT_FIELDS)[number], value: string | null | undefined): string | null => {
+  const trimmed = value?.trim();
+  if (!trimmed) return null;
+  return name === 'email' ? trimmed.toLowerCase() : trimmed;
+};
+
+/** Trims; lower-cases the e-mail; empty becomes null; refuses a lead that nobody could recognise. */
+function textFields(input: LeadInput): TextFields {
+  const fields = Object.fromEntries(
+    TEXT_FIELDS.map((name) => [name, normalise(name, input[name])]),
+  ) as TextFields;
+  if (IDENTIFYING.every((name) => fields[name] === null)) {
+    const detail = `A lead needs at least one of ${IDENTIFYING.join(', ')}.`;
+    throw new InvalidRequest(detail, { errors: [{ in: 'body', path: '', message: detail }] });
+  }
+  return fields;
+}
+
+/** RFC 7396 on one level: null removes a key. */
+function mergeCustomFields(stored: string, patch: Record<string, unknown>): string {
+  const merged = { ...(JSON.parse(stored) as Record<string, unknown>), ...patch };
+  return JSON.stringify(Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)));
+}
+
+const changedFields = (before: LeadRow, after: LeadRow): string[] =>
+  [...TEXT_FIELDS, 'custom_fields' as const, 'crm_id' as const].filter(
+    (name) => before[name] !== after[name],
+  );
+
+export class LeadService {
+  constructor(private readonly options: Options) {}
+
+  /** Durable before it resolves. With `once`, a repeated call gets the first answer again. */
+  async create(actor: Actor, input: LeadInput, once: OnceKey | null): Promise<LeadCreated> {
+    const fields = textFields(input);
+    const { answer, replayed } = await this.options.idempotency.write(once, async (trx) => {
+      const time = now();
+      const row: LeadRow = {
+        id: newId(),
+        ...fields,
+        custom_fields: JSON.stringify(input.custom_fields ?? {}),
+        crm_id: null,
+        version: 1,
+        created_by: actor.id,
+        created_at: time,
+        updated_at: time,
+      };
+      await insertLead(trx, row);
+      await this.options.audit.record(trx, {
+        actor,
+        action: 'lead.created',
+        target: { type: 'lead', id: row.id },
+      });
+      const lead = toLead(row);
+      await this.options.listener.created(trx, lead);
+      const body: LeadCreated = {
+        id: row.id,
+        status: 'created',
+        message: 'Lead created',
+        crm_id: null,
+        timestamp: lead.created_at,
+        data: lead,
+      };
+      return { status: 201, body };
+    });
+    if (!replayed) this.options.listener.committed();
+    return answer.body;
+  }
+
+  async get(id: string): Promise<Lead | null> {
+    const row = await findLead(this.options.db.read, id);
+    return row && toLead(row);
+  }
+
+  async list(query: LeadQuery): Promise<LeadPage> {
+    const { db } = this.options;
+    const filter = {
+      source: query.source,
+      email: query.email?.trim().toLowerCase(),
+      company: query.company,
+      createdAfter: query.created_after === undefined ? undefined : Date.parse(query.created_after),
+      createdBefore: query.created_before === undefined ? undefined : Date.parse(query.created_before),
+    };
+    const total = await countLeads(db.read, filter);
+    const rows = total > query.skip ? await pageOfLeads(db.read, filter, query.skip, query.limit) : [];
+    return { total, skip: query.skip, limit: query.limit, leads: rows.map(toLead) };
+  }
+
+  count(): Promise<number> {
+    return countLeads(this.options.db.read);
+  }
+
+  /** Puts `input` in the place of all fields a client may set. */
+  replace(actor: Actor, id: string, input: LeadInput, expected: ExpectedVersion): Promise<Lead> {
+    const fields = textFields(input);
+    return this.change(actor, id, expected, (row) => ({
+      ...row,
+      ...fields,
+      custom_fields: JSON.stringify(input.custom_fields ?? {}),
+    }));
+  }
+
+  /** Changes the given fields only. */
+  patch(actor: Actor, id: string, patch: LeadPatch, expected: ExpectedVersion): Promise<Lead> {
+    return this.change(actor, id, expected, (row) => patched(row, patch));
+  }
+
+  async remove(actor: Actor, id: string, expected: ExpectedVersion): Promise<void> {
+    await this.options.db.write(async (trx) => {
+      await this.lock(trx, id, expected);
+      await deleteLead(trx, id);
+      await this.options.audit.record(trx, { actor, action: 'lead.deleted', target: { type: 'lead', id } });
+    });
+  }
+
+  /** What a run's step writes back, inside the transaction of the step's checkpoint. */
+  async updateFromRun(
+    trx: Transaction,
+    actor: Actor,
+    id: string,
+    update: { fields?: LeadPatch; crm_id?: string },
+  ): Promise<void> {
+    const row = await this.lock(trx, id, null);
+    const next = update.fields ? patched(row, update.fields) : row;
+    await this.save(trx, actor, row, { ...next, crm_id: update.crm_id ?? row.crm_id });
+  }
+
+  private change(
+    actor: Actor,
+    id: string,
+    expected: ExpectedVersion,
+    apply: (row: LeadRow) => LeadRow,
+  ): Promise<Lead> {
+    return this.options.db.write(async (trx) => {
+      const row = await this.lock(trx, id, expected);
+      return toLead(await this.save(trx, actor, row, apply(row)));
+    });
+  }
+
+  private async lock(trx: Transaction, id: string, expected: ExpectedVersion): Promise<LeadRow> {
+    const row = await lockLead(trx, id, this.options.db.dialect);
+    if (!row) throw leadNotFound(id);
+    if (expected !== null && expected !== row.version) {
+      throw new PreconditionFailed(
+        `The lead is at version ${row.version}, not ${expected}: read it again and repeat the change.`,
+        { headers: { etag: `"${row.version}"` } },
+      );
+    }
+    return row;
+  }
+
+  /** Writes `after` with a new version; a change that changes nothing writes nothing. */
+  private async save(trx: Transaction, actor: Actor, before: LeadRow, after: LeadRow): Promise<LeadRow> {
+    const fields = changedFields(before, after);
+    if (fields.length === 0) return before;
+    const row = { ...after, version: before.version + 1, updated_at: now() };
+    await replaceLead(trx, row);
+    await this.options.audit.record(trx, {
+      actor,
+      action: 'lead.updated',
+      target: { type: 'lead', id: row.id },
+      details: { fields },
+    });
+    return row;
+  }
+}
+
+/** The 404 of a lead that is not there. */
+export const leadNotFound = (id: string): NotFound => new NotFound(`There is no lead ${id}.`);
+
+function patched(row: LeadRow, patch: LeadPatch): LeadRow {
+  const { custom_fields, ...texts } = patch;
+  const current = Object.fromEntries(TEXT_FIELDS.map((name) => [name, row[name]]));
+  return {
+    ...row,
+    ...textFields({ ...current, ...texts }),
+    custom_fields: custom_fields ? mergeCustomFields(row.custom_fields, custom_fields) : row.custom_fields,
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the answer to a keyed request is stored in
+ * the transaction of its change, so that a repeated request gets the same answer and changes nothing.
+ */
+import type { LiveConfig } from '@/platform/config/schema.ts';
+import type { Database, Transaction } from '@/platform/db/database.ts';
+import { InvalidRequest, MalformedRequest } from '@/platform/errors/problem.ts';
+import { now } from '@/platform/time/clock.ts';
+import { contextOf } from './context.ts';
+
+/** One keyed request: whose it is, its key, and a hash of what it asks. */
+export interface OnceKey {
+  readonly scope: string;
+  readonly key: string;
+  readonly requestHash: string;
+}
+
+export interface StoredAnswer<T> {
+  readonly status: number;
+  readonly body: T;
+}
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** The key of a request, or null when it bears none. Throws 400 for one that is not 1-255 visible ASCII characters. */
+export function onceKeyOf(request: Request, body: unknown): OnceKey | null {
+  const key = request.headers.get('idempotency-key');
+  if (key === null) return null;
+  if (!KEY.test(key)) {
+    throw new MalformedRequest('Idempotency-Key must be 1 to 255 visible ASCII characters without spaces.');
+  }
+  const { principal, route } = contextOf(request);
+  return {
+    scope: `${principal?.id ?? 'anonymous'} ${request.method} ${route ?? ''}`,
+    key,
+    requestHash: new Bun.CryptoHasher('sha256')
+      .update(`${request.url}\n${JSON.stringify(body)}`)
+      .digest('hex'),
+  };
+}
+
+export class Idempotency {
+  constructor(private readonly options: { readonly db: Database; readonly config: LiveConfig }) {}
+
+  /**
+   * `work` in one transaction, at most once per key. Throws 422 when the key was used for another request.
+   * A request that comes while the first is still at work waits for it and gets its answer.
+   */
+  write<T>(
+    once: OnceKey | null,
+    work: (trx: Transaction) => Promise<StoredAnswer<T>>,
+  ): Promise<{ answer: StoredAnswer<T>; replayed: boolean }> {
+    const { db } = this.options;
+    if (!once) return db.write(async (trx) => ({ answer: await work(trx), replayed: false }));
+    return db.write(async (trx) => {
+      if (!(await this.claim(trx, once))) return { answer: await replay<T>(trx, once), replayed: true };
+      const answer = await work(trx);
+      await trx
+        .updateTable('idempotency_keys')
+        .set({ status: answer.status, response: JSON.stringify(answer.body) })
+        .where('scope', '=', once.scope)
+        .where('key', '=', once.key)
+        .execute();
+      return { answer, replayed: false };
+    });
+  }
+
+  /** Removes answers whose time is over; returns how many. */
+  async prune(): Promise<number> {
+    const result = await this.options.db.write((trx) =>
+      trx.deleteFrom('idempotency_keys').where('expires_at', '<=', now()).executeTakeFirst(),
+    );
+    return Number(result.numDeletedRows);
+  }
+
+  /** True when this transaction is the first with the key. The insert waits for one that is still under way. */
+  private async claim(trx: Transaction, once: OnceKey): Promise<boolean> {
+    const time = now();
+    await trx
+      .deleteFrom('idempotency_keys')
+      .where('scope', '=', once.scope)
+      .where('key', '=', once.key)
+      .where('expires_at', '<=', time)
+      .execute();
+    const inserted = await trx
+      .insertInto('idempotency_keys')
+      .values({
+        scope: once.scope,
+        key: once.key,
+        request_hash: once.requestHash,
+        status: 0,
+        response: '',
+        created_at: time,
+        expires_at: time + this.options.config.current.server.idempotency_hours * 3_600_000,
+      })
+      .onConflict((conflict) => conflict.columns(['scope', 'key']).doNothing())
+      .executeTakeFirst();
+    return Number(inserted.numInsertedOrUpdatedRows ?? 0) > 0;
+  }
+}
+
+async function replay<T>(trx: Transaction, once: OnceKey): Promise<StoredAnswer<T>> {
+  const row = await trx
+    .selectFrom('idempotency_keys')
+    .selectAll()
+    .where('scope', '=', once.scope)
+    .where('key', '=', once.key)
+    .executeTakeFirstOrThrow();
+  if (row.request_hash !== once.requestHash) {
+    throw new InvalidRequest('This Idempotency-Key was used for a different request: use a new key.');
+  }
+  return { status: row.status, body: JSON.parse(row.response) };
+}
