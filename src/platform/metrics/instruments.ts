@@ -38,7 +38,12 @@ export interface HistogramSample {
 }
 
 export type Family =
-  | { readonly kind: 'counter' | 'gauge'; readonly name: string; readonly help: string; readonly samples: readonly Sample[] }
+  | {
+      readonly kind: 'counter' | 'gauge';
+      readonly name: string;
+      readonly help: string;
+      readonly samples: readonly Sample[];
+    }
   | {
       readonly kind: 'histogram';
       readonly name: string;
