@@ -86,7 +86,10 @@ const ACTIONS: readonly Action[] = [
 function nextAction(desk: Desk): Action {
   const actions = ACTIONS.filter((action) => desk.token !== null || !action.needsUser);
   let ticket = Math.random() * actions.reduce((sum, action) => sum + action.weight, 0);
-  const drawn = actions.find((action) => (ticket -= action.weight) < 0) ?? actions[0];
+  const drawn = actions.find((action) => {
+    ticket -= action.weight;
+    return ticket < 0;
+  });
   const needsLead = drawn?.route.includes(':id') && desk.ownLeads.length === 0;
   const action = needsLead ? actions.find(({ route }) => route === 'POST /api/leads') : drawn;
   if (!action) throw new Error('the scenario has no actions');

@@ -1,0 +1,196 @@
+/** Start, refusal to start, reload and stop of the compiled binary. */
+import { describe, expect, test } from 'bun:test';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  mergeConfig,
+  newFolder,
+  type RunningServer,
+  spawnServer,
+  startServer,
+} from '@test/support/server.ts';
+import { until } from '@test/support/wait.ts';
+
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Starts a server that must refuse; returns its exit code and everything it said. */
+async function refusal(server: RunningServer): Promise<{ code: number; said: string }> {
+  try {
+    const code = await server.child.exited;
+    await until(() => server.lines.length > 0);
+    return { code, said: server.lines.join('\n') };
+  } finally {
+    await server[Symbol.asyncDispose]();
+  }
+}
+
+describe('start is refused with one clear line when', () => {
+  test('the port is taken', async () => {
+    await using first = await startServer({ workers: 1 });
+    const { code, said } = await refusal(spawnServer({ workers: 1, port: first.port }));
+    expect(code).toBe(1);
+    expect(said).toContain(String(first.port));
+  });
+
+  test('another server uses the data folder', async () => {
+    await using first = await startServer({ workers: 1 });
+    const { code, said } = await refusal(spawnServer({ workers: 1, dataDir: first.dataDir }));
+    expect(code).toBe(1);
+    expect(said).toContain(first.dataDir);
+    expect((await first.request('GET', '/health')).status).toBe(200);
+  });
+
+  test('the data folder cannot be written', async () => {
+    const parent = newFolder();
+    writeFileSync(join(parent, 'file'), 'not a folder');
+    const { code, said } = await refusal(spawnServer({ workers: 1, dataDir: join(parent, 'file') }));
+    expect(code).toBe(1);
+    expect(said).toContain(join(parent, 'file'));
+  });
+
+  test('the configuration has an unknown key: it says which, and what was probably meant', async () => {
+    const { code, said } = await refusal(spawnServer({ config: { rate_limit: { max_request: 5 } } }));
+    expect(code).toBe(2);
+    expect(said).toContain('rate_limit.max_request');
+    expect(said).toContain('max_requests');
+  });
+
+  test('production has no JWT_SECRET', async () => {
+    const { code, said } = await refusal(spawnServer({ env: { AO_ENV: 'production' } }));
+    expect(code).not.toBe(0);
+    expect(said).toContain('JWT_SECRET');
+  });
+});
+
+test('without AO_ADMIN_PASSWORD the first start prints a password once, and it works', async () => {
+  const dataDir = newFolder();
+  try {
+    const env = { AO_ADMIN_PASSWORD: '' };
+    const password = await (async () => {
+      await using first = await startServer({ workers: 1, dataDir, env });
+      const found = first.lines.join('\n').match(/password[^\n]*?[:=]\s*"?([A-Za-z0-9_-]{16,})/i)?.[1];
+      expect(found).toBeString();
+      expect(await first.login('admin', found ?? '')).toBeString();
+      return found ?? '';
+    })();
+    await using second = await startServer({ workers: 1, dataDir, env });
+    expect(second.lines.join('\n')).not.toContain(password);
+    expect(await second.login('admin', password)).toBeString();
+  } finally {
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+});
+
+describe('workers', () => {
+  test('one that dies is replaced, and the death is counted', async () => {
+    await using server = await startServer({ workers: 2 });
+    const [victim = 0] = server.workerPids();
+    process.kill(victim, 'SIGKILL');
+    await until(() => server.workerPids().length === 2 && !server.workerPids().includes(victim));
+    const exposition = await until(async () => {
+      const { text } = await server.request('GET', '/metrics', { headers: { accept: 'text/plain' } });
+      return /ao_worker_restarts_total 1/.test(text) ? text : null;
+    });
+    expect(exposition).toContain('ao_worker_restarts_total 1');
+  });
+
+  test('a supervisor killed by SIGKILL takes its workers with it', async () => {
+    await using server = await startServer({ workers: 2 });
+    const workers = server.workerPids();
+    expect(workers).toHaveLength(2);
+    await server.stop('SIGKILL');
+    await until(() => workers.every((pid) => !alive(pid)));
+  });
+});
+
+describe('SIGHUP', () => {
+  const rewrite = (server: RunningServer, over: Record<string, Record<string, unknown>>) =>
+    writeFileSync(
+      server.configFile,
+      JSON.stringify(
+        mergeConfig(
+          {
+            redis: { use_fake_redis: true },
+            server: { host: '127.0.0.1', drain_seconds: 0.2, shutdown_grace_seconds: 10 },
+            auth: { login_attempts_per_user: 100_000, login_attempts_per_address: 100_000 },
+          },
+          over,
+        ),
+      ),
+    );
+
+  test('applies limits and public routes in place, in every worker, without losing a request', async () => {
+    await using server = await startServer({ workers: 4 });
+    const workers = server.workerPids();
+    const token = await server.adminToken();
+    rewrite(server, { rate_limit: { max_requests: 77 }, monitoring: { public_metrics: false } });
+    server.child.kill('SIGHUP');
+    await until(async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 12 }, () =>
+          server.request('GET', '/metrics', { headers: { connection: 'close' } }),
+        ),
+      );
+      return answers.every((answer) => answer.status === 401);
+    });
+    const me = await server.request('GET', '/api/auth/me', { token });
+    expect(me.headers.get('ratelimit-policy')).toContain('q=77;');
+    expect(server.workerPids()).toEqual(workers);
+  });
+
+  test('says which keys need a restart', async () => {
+    await using server = await startServer({ workers: 1 });
+    rewrite(server, { runs: { concurrency: 5 } });
+    server.child.kill('SIGHUP');
+    const line = await server.logged((entry) => JSON.stringify(entry).includes('runs.concurrency'));
+    expect(JSON.stringify(line)).toContain('restart');
+  });
+
+  test('refuses a bad file and goes on as before', async () => {
+    await using server = await startServer({ workers: 1 });
+    writeFileSync(server.configFile, '{"rate_limit": {"max_requests": "many"}}');
+    server.child.kill('SIGHUP');
+    const line = await server.logged((entry) => JSON.stringify(entry).includes('rate_limit.max_requests'));
+    expect(line.level).toBe('error');
+    expect((await server.request('GET', '/health')).status).toBe(200);
+  });
+});
+
+test('SIGTERM under load fails no request that was taken on, and exits 0', async () => {
+  await using server = await startServer({ workers: 4, config: { server: { drain_seconds: 1 } } });
+  const token = await server.adminToken();
+  let stopping = false;
+  const broken: string[] = [];
+  let answered = 0;
+  const client = async () => {
+    for (;;) {
+      try {
+        const { status } = await server.request('GET', '/api/leads?limit=5', { token });
+        if (status !== 200) broken.push(String(status));
+        answered += 1;
+        if (answered === 500 && !stopping) {
+          stopping = true;
+          server.child.kill('SIGTERM');
+        }
+      } catch (error) {
+        const code = String((error as { code?: string }).code);
+        if (code === 'ConnectionRefused' || code === 'ECONNREFUSED') return;
+        broken.push(code);
+        return;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, client));
+  expect(await server.child.exited).toBe(0);
+  expect(answered).toBeGreaterThan(500);
+  expect(broken.filter((status) => /^\d+$/.test(status))).toEqual([]);
+  // A connection that waits in the kernel's queue of a closing socket is reset (see the sysctl in config/).
+  expect(broken.length).toBeLessThanOrEqual(4);
+});
