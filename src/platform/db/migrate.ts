@@ -1,0 +1,56 @@
+/**
+ * Brings a database to the schema of this program: forward only, all missing migrations in one transaction, one
+ * process at a time. A database that knows more than this program is refused and left untouched.
+ */
+import { sql } from 'kysely';
+import { CommandFailure } from '@/platform/errors/problem.ts';
+import type { Logger } from '@/platform/log/log.ts';
+import { now } from '@/platform/time/clock.ts';
+import type { Database, Transaction } from './database.ts';
+import { foundations } from './migrations/2026_11_24_foundations.ts';
+import { columnTypes, type Migration } from './migrations/migration.ts';
+
+/** In the order in which they run; new ones go to the end. */
+const MIGRATIONS: readonly Migration[] = [foundations];
+
+/** Any number that only this program uses: the key of PostgreSQL's advisory lock. */
+const LOCK_KEY = 4_117_201_126;
+
+/** Resolves when the schema is up to date. Safe to call from many processes at once. */
+export async function migrate(db: Database, log: Logger): Promise<void> {
+  const applied = await db.write(async (trx) => {
+    // On SQLite the write transaction is the lock.
+    if (db.dialect === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(LOCK_KEY)})`.execute(trx);
+    const { text, whole } = columnTypes(db.dialect);
+    await sql
+      .raw(
+        `create table if not exists migrations (id ${text} primary key not null, applied_at ${whole} not null)`,
+      )
+      .execute(trx);
+    const missing = missingFrom(await appliedIds(trx));
+    for (const migration of missing) {
+      for (const statement of migration.statements(columnTypes(db.dialect)))
+        await sql.raw(statement).execute(trx);
+      await sql`insert into migrations (id, applied_at) values (${migration.id}, ${now()})`.execute(trx);
+    }
+    return missing.map(({ id }) => id);
+  });
+  if (applied.length > 0) log.info('database migrated', { migrations: applied });
+}
+
+async function appliedIds(trx: Transaction): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`select id from migrations order by id`.execute(trx);
+  return rows.map(({ id }) => id);
+}
+
+function missingFrom(applied: readonly string[]): Migration[] {
+  const known = new Set(MIGRATIONS.map(({ id }) => id));
+  const unknown = applied.filter((id) => !known.has(id));
+  if (unknown.length > 0) {
+    throw new CommandFailure(
+      `the database was written by a newer version of this program (it has ${unknown.join(', ')}): ` +
+        'use that version, or restore a backup from before the upgrade',
+    );
+  }
+  return MIGRATIONS.filter(({ id }) => !applied.includes(id));
+}

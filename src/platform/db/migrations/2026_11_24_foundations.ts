@@ -1,0 +1,181 @@
+/** The first schema: users, leads, workflows and their runs, connectors, audit, leases. */
+import type { Migration } from './migration.ts';
+
+export const foundations: Migration = {
+  id: '2026_11_24_foundations',
+  statements: ({ text, whole, small, keyed }) => [
+    `create table users (
+      id ${text} primary key not null,
+      username ${text} not null,
+      username_key ${text} not null,
+      email ${text},
+      password_hash ${text} not null,
+      role ${text} not null,
+      active ${small} not null,
+      tokens_valid_after ${whole} not null,
+      created_at ${whole} not null,
+      updated_at ${whole} not null
+    )${keyed}`,
+    'create unique index users_username_key on users (username_key)',
+
+    `create table api_keys (
+      id ${text} primary key not null,
+      user_id ${text} not null references users (id),
+      name ${text} not null,
+      key_hash ${text} not null,
+      prefix ${text} not null,
+      role ${text} not null,
+      created_at ${whole} not null,
+      expires_at ${whole},
+      last_used_at ${whole},
+      revoked_at ${whole}
+    )${keyed}`,
+    'create unique index api_keys_key_hash on api_keys (key_hash)',
+    'create index api_keys_user on api_keys (user_id)',
+
+    `create table revoked_tokens (
+      jti ${text} primary key not null,
+      user_id ${text} not null,
+      expires_at ${whole} not null
+    )${keyed}`,
+    'create index revoked_tokens_expiry on revoked_tokens (expires_at)',
+
+    `create table leads (
+      id ${text} primary key not null,
+      first_name ${text},
+      last_name ${text},
+      email ${text},
+      phone ${text},
+      company ${text},
+      source ${text},
+      custom_fields ${text} not null,
+      crm_id ${text},
+      version ${small} not null,
+      created_by ${text},
+      created_at ${whole} not null,
+      updated_at ${whole} not null
+    )${keyed}`,
+    'create index leads_email on leads (email) where email is not null',
+    'create index leads_source on leads (source, id) where source is not null',
+    'create index leads_company on leads (company) where company is not null',
+    'create index leads_created on leads (created_at)',
+
+    `create table idempotency_keys (
+      scope ${text} not null,
+      key ${text} not null,
+      request_hash ${text} not null,
+      status ${small} not null,
+      response ${text} not null,
+      created_at ${whole} not null,
+      expires_at ${whole} not null,
+      primary key (scope, key)
+    )${keyed}`,
+    'create index idempotency_keys_expiry on idempotency_keys (expires_at)',
+
+    `create table workflows (
+      id ${text} primary key not null,
+      name ${text} not null,
+      description ${text},
+      trigger ${text} not null,
+      enabled ${small} not null,
+      version ${small} not null,
+      created_at ${whole} not null,
+      updated_at ${whole} not null
+    )${keyed}`,
+    'create index workflows_trigger on workflows (trigger, enabled)',
+
+    `create table workflow_versions (
+      workflow_id ${text} not null,
+      version ${small} not null,
+      definition ${text} not null,
+      created_by ${text},
+      created_at ${whole} not null,
+      primary key (workflow_id, version)
+    )`,
+
+    `create table runs (
+      id ${text} primary key not null,
+      workflow_id ${text} not null,
+      workflow_version ${small} not null,
+      lead_id ${text},
+      trigger ${text} not null,
+      status ${text} not null,
+      cursor ${small} not null,
+      attempt ${small} not null,
+      context ${text} not null,
+      available_at ${whole} not null,
+      lease_owner ${text},
+      lease_until ${whole},
+      fencing_token ${small} not null,
+      error ${text},
+      created_at ${whole} not null,
+      started_at ${whole},
+      completed_at ${whole}
+    )${keyed}`,
+    'create index runs_leased on runs (lease_until) where lease_until is not null',
+    'create index runs_status on runs (status, available_at)',
+    'create index runs_workflow on runs (workflow_id, id)',
+    'create index runs_lead on runs (lead_id) where lead_id is not null',
+
+    `create table run_attempts (
+      run_id ${text} not null references runs (id) on delete cascade,
+      step_index ${small} not null,
+      attempt ${small} not null,
+      step_id ${text} not null,
+      step_type ${text} not null,
+      outcome ${text} not null,
+      output ${text},
+      error ${text},
+      started_at ${whole} not null,
+      finished_at ${whole} not null,
+      primary key (run_id, step_index, attempt)
+    )${keyed}`,
+
+    `create table connectors (
+      id ${text} primary key not null,
+      kind ${text} not null,
+      name ${text} not null,
+      settings ${text} not null,
+      sealed_credentials ${text},
+      created_at ${whole} not null,
+      updated_at ${whole} not null
+    )${keyed}`,
+
+    `create table audit_events (
+      id ${text} primary key not null,
+      occurred_at ${whole} not null,
+      actor_type ${text} not null,
+      actor_id ${text},
+      actor_name ${text},
+      action ${text} not null,
+      target_type ${text},
+      target_id ${text},
+      outcome ${text} not null,
+      request_id ${text},
+      address ${text},
+      details ${text} not null,
+      seq ${whole},
+      hash ${text}
+    )${keyed}`,
+    'create index audit_events_unsealed on audit_events (id) where seq is null',
+    'create unique index audit_events_seq on audit_events (seq) where seq is not null',
+    'create index audit_events_actor on audit_events (actor_id) where actor_id is not null',
+    'create index audit_events_target on audit_events (target_id) where target_id is not null',
+    'create index audit_events_time on audit_events (occurred_at)',
+
+    `create table audit_heads (
+      seq ${whole} primary key not null,
+      hash ${text} not null,
+      signed_at ${whole} not null,
+      key_id ${text} not null,
+      public_key ${text} not null,
+      signature ${text} not null
+    )`,
+
+    `create table leases (
+      name ${text} primary key not null,
+      holder ${text} not null,
+      expires_at ${whole} not null
+    )${keyed}`,
+  ],
+};

@@ -1,0 +1,26 @@
+/** What a migration is: statements, written once for both databases. */
+import type { DialectName } from '../executor.ts';
+
+export interface Migration {
+  /** Date and subject. Migrations run in the order of the list in `migrate.ts`; an id never changes once released. */
+  readonly id: string;
+  readonly statements: (columns: ColumnTypes) => readonly string[];
+}
+
+export interface ColumnTypes {
+  /** Compared byte by byte on both databases. */
+  readonly text: string;
+  /** Whole numbers of 64 bits: times, counters. */
+  readonly whole: string;
+  /** Whole numbers of 32 bits: flags, indexes. */
+  readonly small: string;
+  /** Ends a table whose rows are short and found by key: SQLite then keeps one tree instead of two. */
+  readonly keyed: string;
+}
+
+const types: Record<DialectName, ColumnTypes> = {
+  sqlite: { text: 'text', whole: 'integer', small: 'integer', keyed: ' without rowid' },
+  postgres: { text: 'text collate "C"', whole: 'bigint', small: 'integer', keyed: '' },
+};
+
+export const columnTypes = (dialect: DialectName): ColumnTypes => types[dialect];

@@ -1,0 +1,28 @@
+/** Opens the database that the configuration names. The one place that knows there are two kinds. */
+import type { DataPaths } from '@/platform/config/paths.ts';
+import { CommandFailure } from '@/platform/errors/problem.ts';
+import type { Logger } from '@/platform/log/log.ts';
+import type { Database } from './database.ts';
+import { openPostgres } from './postgres/open.ts';
+import { openSqlite } from './sqlite/open.ts';
+
+export interface OpenOptions {
+  /** `sqlite:FILE` (relative to the data folder) or `postgres://…`. */
+  readonly url: string;
+  /** PostgreSQL connections of this process. */
+  readonly poolSize: number;
+  readonly paths: DataPaths;
+  readonly log: Logger;
+  /**
+   * Write turns on SQLite. 'server': this process belongs to a server, whose supervisor grants them. 'local': never
+   * ask. Unless given: ask if a server is at work on this data folder.
+   */
+  readonly turns?: 'server' | 'local';
+}
+
+/** Throws CommandFailure when there is no such database or it does not answer. Runs no migration. */
+export function openDatabase(options: OpenOptions): Promise<Database> {
+  if (options.url.startsWith('sqlite:')) return openSqlite(options);
+  if (/^postgres(ql)?:\/\//.test(options.url)) return openPostgres(options);
+  return Promise.reject(new CommandFailure('database.url must start with sqlite: or postgres://', 2));
+}

@@ -1,0 +1,94 @@
+/** The SQLite file of a data folder as a `Database`. */
+import { mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import type { DataPaths } from '@/platform/config/paths.ts';
+import { CommandFailure } from '@/platform/errors/problem.ts';
+import { checkSocketPath } from '@/platform/ipc/socket_path.ts';
+import type { Logger } from '@/platform/log/log.ts';
+import type { Database } from '../database.ts';
+import { type DialectParts, kyselyOver, noDriver, StatementExecutor } from '../executor.ts';
+import { SqliteConnection } from './connection.ts';
+import { openFailure, translated } from './errors.ts';
+import { SocketTurns } from './socket_turns.ts';
+import { localTurns, type Turns } from './turn.ts';
+import { Writer } from './writer.ts';
+
+const adapter = new SqliteAdapter();
+const compiler = new SqliteQueryCompiler();
+const driver = noDriver();
+const parts: DialectParts = {
+  name: 'sqlite',
+  compiler,
+  adapter,
+  driver,
+  dialect: {
+    createAdapter: () => adapter,
+    createDriver: () => driver,
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => compiler,
+  },
+};
+
+export interface SqliteOptions {
+  readonly url: string;
+  readonly paths: DataPaths;
+  readonly log: Logger;
+  readonly turns?: 'server' | 'local' | undefined;
+}
+
+/** Creates the file and its folder if need be. */
+export async function openSqlite(options: SqliteOptions): Promise<Database> {
+  const path = filePath(options);
+  const { write, read } = openFile(path);
+  const writer = new Writer({ connection: write, parts, path, turns: await turnsFor(options) });
+  const readers = new StatementExecutor(
+    parts,
+    (sql, parameters) => {
+      try {
+        return read.run(sql, parameters);
+      } catch (error) {
+        throw translated(error, path);
+      }
+    },
+    false,
+  );
+  const db = kyselyOver(parts, readers);
+  return {
+    dialect: 'sqlite',
+    read: db,
+    write: (work) => writer.write(work),
+    ping: async () => void read.run('select 1 from sqlite_master limit 1', []),
+    close: async () => {
+      await writer.close();
+      readers.end();
+      read.close();
+      write.close();
+    },
+  };
+}
+
+function filePath({ url, paths }: SqliteOptions): string {
+  const file = url.replace(/^sqlite:(\/\/(?=\/))?/, '');
+  if (file === '' || file.startsWith(':')) {
+    throw new CommandFailure(`database.url ${url} names no file: write sqlite:FILE`, 2);
+  }
+  return resolve(paths.root, file);
+}
+
+function openFile(path: string): { write: SqliteConnection; read: SqliteConnection } {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const write = new SqliteConnection(path, 'write');
+    return { write, read: new SqliteConnection(path, 'read') };
+  } catch (error) {
+    throw openFailure(error, path);
+  }
+}
+
+async function turnsFor({ paths, log, turns }: SqliteOptions): Promise<Turns> {
+  if (turns === 'local') return localTurns;
+  if (turns !== 'server') return (await SocketTurns.ifServed(paths.turnsSocket, log)) ?? localTurns;
+  checkSocketPath(paths.turnsSocket);
+  return SocketTurns.awaited(paths.turnsSocket, log);
+}
