@@ -1,0 +1,79 @@
+/**
+ * The audit log: who did what to what, with which outcome. An event is written in the transaction of the change
+ * it tells of, so that neither exists without the other. Events hold ids and names of fields, never personal
+ * values or secrets: erasing a person must never need to touch the chain.
+ */
+import type { Database, Transaction } from '@/platform/db/database.ts';
+import type { Actor } from '@/platform/http/context.ts';
+import { maskSecrets } from '@/platform/log/log.ts';
+import type { Counter, Metrics } from '@/platform/metrics/instruments.ts';
+import { newId, now } from '@/platform/time/clock.ts';
+import { type EventRow, insertEvent } from './store.ts';
+
+const LONGEST_NAME = 256;
+const OUTCOMES = ['success', 'failure', 'denied'] as const;
+
+export interface AuditRecord {
+  readonly actor: Actor;
+  /** What was done, as `lead.created`: stable, for filters. */
+  readonly action: string;
+  readonly target?: { readonly type: string; readonly id: string } | undefined;
+  /** `success` unless given. */
+  readonly outcome?: (typeof OUTCOMES)[number] | undefined;
+  /** Ids, names of fields, numbers. Members with secret-sounding names are masked all the same. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+}
+
+interface Options {
+  readonly db: Database;
+  readonly metrics?: Metrics | undefined;
+}
+
+/** Names come from strangers too (a failed log-in): bounded, and nothing that a database would refuse. */
+const clean = (text: string | null): string | null =>
+  text === null ? null : text.slice(0, LONGEST_NAME).replaceAll('\0', '\uFFFD').toWellFormed();
+
+const NO_DETAILS = '{}';
+
+function toRow({ actor, action, target, outcome, details }: AuditRecord): EventRow {
+  return {
+    id: newId(),
+    occurred_at: now(),
+    actor_type: actor.type,
+    actor_id: clean(actor.id),
+    actor_name: clean(actor.name),
+    action,
+    target_type: target?.type ?? null,
+    target_id: target ? clean(target.id) : null,
+    outcome: outcome ?? 'success',
+    request_id: clean(actor.requestId),
+    address: clean(actor.address),
+    details: details ? JSON.stringify(maskSecrets(details)) : NO_DETAILS,
+    seq: null,
+    hash: null,
+  };
+}
+
+export class AuditLog {
+  private readonly written: Counter | undefined;
+
+  constructor(private readonly options: Options) {
+    this.written = options.metrics?.counter('ao_audit_events_total', {
+      help: 'Audit events written, by outcome of what they tell of.',
+      labels: ['outcome'],
+      initial: OUTCOMES.map((outcome) => ({ outcome })),
+    });
+  }
+
+  /** Writes the event as part of `trx`. Throws when it cannot: then the change must not happen either. */
+  async record(trx: Transaction, event: AuditRecord): Promise<void> {
+    const row = toRow(event);
+    await insertEvent(trx, row);
+    this.written?.inc({ outcome: row.outcome });
+  }
+
+  /** For what changes no data, such as a refused log-in: durable before it resolves. */
+  async recordAlone(event: AuditRecord): Promise<void> {
+    await this.options.db.write((trx) => this.record(trx, event));
+  }
+}
