@@ -43,7 +43,7 @@ export class Login {
       actor: { ...actor, type: 'user', id: user.id, name: user.username },
       action: 'auth.login',
       target: { type: 'user', id: user.id },
-      details: { token: issued.jti },
+      details: { jti: issued.jti },
     });
     return {
       access_token: issued.token,
@@ -72,7 +72,7 @@ export class Login {
         actor,
         action: 'auth.logout',
         target: { type: 'user', id: userId },
-        details: { token: jti },
+        details: { jti },
       });
     });
     changes.announce(userId);

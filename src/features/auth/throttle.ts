@@ -1,6 +1,7 @@
 /** How often somebody may try a password: by client address and by user name, across all workers. */
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { TooManyRequests } from '@/platform/errors/problem.ts';
+import { bucketAddress } from '@/platform/http/address.ts';
 import type { TokenBuckets } from '@/platform/limits/buckets.ts';
 
 interface Options {
@@ -16,9 +17,9 @@ export class LoginThrottle {
   constructor(private readonly options: Options) {}
 
   /** Throws 429. The address goes first, so that a stranger at his limit cannot use up a user's attempts. */
-  async attempt(usernameKey: string, addressKey: string): Promise<void> {
+  async attempt(usernameKey: string, address: string): Promise<void> {
     const { login_attempts_per_address, login_attempts_per_user } = this.options.config.current.auth;
-    await this.take('login-address', `login:address:${addressKey}`, login_attempts_per_address);
+    await this.take('login-address', `login:address:${bucketAddress(address)}`, login_attempts_per_address);
     await this.take('login-user', `login:user:${keyOf(usernameKey)}`, login_attempts_per_user);
   }
 
