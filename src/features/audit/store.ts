@@ -1,9 +1,11 @@
-/** Queries of audit events and signed heads. */
-import type { Selectable } from 'kysely';
+/** Queries of audit events and signed heads. Reads go page by page, by key, so that no table is too large. */
+import { type Selectable, sql } from 'kysely';
+import type { Reader, Transaction } from '@/platform/db/database.ts';
 import { prepare } from '@/platform/db/prepared.ts';
-import type { AuditEventsTable } from '@/platform/db/schema.ts';
+import type { AuditEventsTable, AuditHeadsTable } from '@/platform/db/schema.ts';
 
 export type EventRow = Selectable<AuditEventsTable>;
+export type HeadRow = Selectable<AuditHeadsTable>;
 
 /** Compiled once: every change of the server writes one. */
 export const insertEvent = prepare<EventRow, never>((db, param) =>
@@ -24,3 +26,169 @@ export const insertEvent = prepare<EventRow, never>((db, param) =>
     hash: param('hash'),
   }),
 );
+
+const unsealed = prepare<{ limit: number }, EventRow>((db, param) =>
+  db.selectFrom('audit_events').selectAll().where('seq', 'is', null).orderBy('id').limit(param('limit')),
+);
+
+/** Events that wait for their place in the chain, oldest first. */
+export const unsealedEvents = (db: Reader, limit: number): Promise<EventRow[]> => unsealed(db, { limit });
+
+export async function countUnsealed(db: Reader): Promise<number> {
+  const row = await db
+    .selectFrom('audit_events')
+    .select(db.fn.countAll<number>().as('n'))
+    .where('seq', 'is', null)
+    .executeTakeFirstOrThrow();
+  return Number(row.n);
+}
+
+/** When the event that has waited longest for its seal happened; null when none waits. */
+export async function oldestUnsealed(db: Reader): Promise<number | null> {
+  const [row] = await unsealed(db, { limit: 1 });
+  return row?.occurred_at ?? null;
+}
+
+export interface Seal {
+  readonly id: string;
+  readonly seq: number;
+  readonly hash: string;
+}
+
+const SEALS_A_STATEMENT = 100;
+type SealParameter = `${'id' | 'seq' | 'hash'}${number}`;
+
+/** One statement for many rows: on PostgreSQL each statement is a round trip. Works alike on both databases. */
+const sealMany = prepare<Record<SealParameter, string | number>, { seq: number }>((db, param) => {
+  const rows = Array.from(
+    { length: SEALS_A_STATEMENT },
+    (_, index) =>
+      sql`(${param(`id${index}`)}, cast(${param(`seq${index}`)} as bigint), ${param(`hash${index}`)})`,
+  );
+  const seals = sql<{ column1: string; column2: number; column3: string }>`(values ${sql.join(rows)})`;
+  return db
+    .updateTable('audit_events')
+    .from(seals.as<'seals'>(sql`seals`))
+    .set((eb) => ({ seq: eb.ref('seals.column2'), hash: eb.ref('seals.column3') }))
+    .whereRef('audit_events.id', '=', 'seals.column1')
+    .where('audit_events.seq', 'is', null)
+    .returning('audit_events.seq');
+});
+
+/** Gives events their place; answers how many had none yet. A short last batch is filled up with its last row. */
+export async function sealEvents(trx: Transaction, seals: readonly Seal[]): Promise<number> {
+  let sealed = 0;
+  for (let start = 0; start < seals.length; start += SEALS_A_STATEMENT) {
+    const params: Record<SealParameter, string | number> = {};
+    for (let index = 0; index < SEALS_A_STATEMENT; index++) {
+      const seal = seals[Math.min(start + index, seals.length - 1)] as Seal;
+      params[`id${index}`] = seal.id;
+      params[`seq${index}`] = seal.seq;
+      params[`hash${index}`] = seal.hash;
+    }
+    sealed += (await sealMany(trx, params)).length;
+  }
+  return sealed;
+}
+
+const page = prepare<{ after: number; through: number; limit: number }, EventRow>((db, param) =>
+  db
+    .selectFrom('audit_events')
+    .selectAll()
+    .where('seq', '>', param('after'))
+    .where('seq', '<=', param('through'))
+    .orderBy('seq')
+    .limit(param('limit')),
+);
+
+/** Sealed events in the order of the chain, after one place and up to another. */
+export const sealedEvents = (
+  db: Reader,
+  after: number,
+  through: number,
+  limit: number,
+): Promise<EventRow[]> => page(db, { after, through, limit });
+
+/** The lowest place that is still there; null when no event is sealed. */
+export async function firstSeq(db: Reader): Promise<number | null> {
+  const row = await db
+    .selectFrom('audit_events')
+    .select('seq')
+    .where('seq', 'is not', null)
+    .orderBy('seq')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.seq ?? null;
+}
+
+/** The lowest place of an event that happened at or after `time`; null when all are older. */
+export async function firstSeqSince(db: Reader, time: number): Promise<number | null> {
+  const row = await db
+    .selectFrom('audit_events')
+    .select('seq')
+    .where('seq', 'is not', null)
+    .where('occurred_at', '>=', time)
+    .orderBy('seq')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.seq ?? null;
+}
+
+/** The newest events of one action, sealed or not. */
+export const newestOfAction = (db: Reader, action: string, limit: number): Promise<EventRow[]> =>
+  db
+    .selectFrom('audit_events')
+    .selectAll()
+    .where('action', '=', action)
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute();
+
+/** Removes the lowest places up to `through`, at most `limit` of them; answers how many. */
+export async function deleteSealed(trx: Transaction, through: number, limit: number): Promise<number> {
+  const lowest = await trx
+    .selectFrom('audit_events')
+    .select('seq')
+    .where('seq', '<=', through)
+    .orderBy('seq')
+    .limit(limit)
+    .execute();
+  const last = lowest.at(-1)?.seq;
+  if (last === undefined || last === null) return 0;
+  await trx.deleteFrom('audit_events').where('seq', '<=', last).execute();
+  return lowest.length;
+}
+
+const newest = prepare<Record<never, never>, HeadRow>((db) =>
+  db.selectFrom('audit_heads').selectAll().orderBy('seq', 'desc').limit(1),
+);
+
+/** The end of the chain; null before the first seal. */
+export async function newestHead(db: Reader | Transaction): Promise<HeadRow | null> {
+  const [row] = await newest(db, {});
+  return row ?? null;
+}
+
+/** The newest head at or below a place. */
+export async function headUpTo(db: Reader, seq: number): Promise<HeadRow | null> {
+  const row = await db
+    .selectFrom('audit_heads')
+    .selectAll()
+    .where('seq', '<=', seq)
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/** Heads beyond a place, in order. */
+export const headsAfter = (db: Reader, seq: number, limit: number): Promise<HeadRow[]> =>
+  db.selectFrom('audit_heads').selectAll().where('seq', '>', seq).orderBy('seq').limit(limit).execute();
+
+export async function insertHead(trx: Transaction, head: HeadRow): Promise<void> {
+  await trx.insertInto('audit_heads').values(head).execute();
+}
+
+export async function deleteHeadsBelow(trx: Transaction, seq: number): Promise<void> {
+  await trx.deleteFrom('audit_heads').where('seq', '<', seq).execute();
+}

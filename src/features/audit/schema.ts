@@ -1,0 +1,116 @@
+/** The audit log as the API shows it; the only source of its types. */
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+
+const nullable = <T extends TSchema>(schema: T, description?: string) =>
+  Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
+const time = (description: string) =>
+  Type.String({ format: 'date-time', description, examples: ['2026-11-24T03:00:00.000Z'] });
+
+export const Outcome = Type.Union(
+  [Type.Literal('success'), Type.Literal('failure'), Type.Literal('denied')],
+  { description: 'How it ended: done, failed, or refused for lack of rights.' },
+);
+
+export const AuditEvent = Type.Object({
+  seq: nullable(Type.Integer(), 'Place in the hash chain; null for about a second, until it is sealed.'),
+  id: Type.String({ examples: ['019dbe0c-6f1a-7000-8000-3f1f2a9d4c11'] }),
+  occurred_at: time('When it happened.'),
+  actor: Type.Object({
+    type: Type.Union([
+      Type.Literal('user'),
+      Type.Literal('anonymous'),
+      Type.Literal('system'),
+      Type.Literal('cli'),
+    ]),
+    id: nullable(Type.String()),
+    name: nullable(Type.String()),
+  }),
+  action: Type.String({ examples: ['lead.created'] }),
+  target: nullable(Type.Object({ type: nullable(Type.String()), id: nullable(Type.String()) })),
+  outcome: Outcome,
+  request_id: nullable(Type.String()),
+  address: nullable(Type.String()),
+  details: Type.Union(
+    [Type.Record(Type.String(), Type.Unknown()), Type.String(), Type.Array(Type.Unknown())],
+    {
+      description: 'Ids and names of fields, never personal values or secrets.',
+    },
+  ),
+  hash: nullable(Type.String(), 'SHA-256 over the hash before it and this event.'),
+});
+export type AuditEvent = Static<typeof AuditEvent>;
+
+export const EventQuery = Type.Object(
+  {
+    actor: Type.Optional(Type.String({ maxLength: 256, description: 'Id or name of who did it.' })),
+    action: Type.Optional(
+      Type.String({
+        maxLength: 100,
+        pattern: '^[a-z_]+(\\.[a-z_]+)*(\\.\\*)?$',
+        description: 'Exact, or all of a kind.',
+        examples: ['auth.*'],
+      }),
+    ),
+    outcome: Type.Optional(Outcome),
+    target: Type.Optional(
+      Type.String({ maxLength: 300, description: 'A kind (`lead`), an id, or both as `lead:ID`.' }),
+    ),
+    from: Type.Optional(time('At or after this time.')),
+    to: Type.Optional(time('Before this time.')),
+    cursor: Type.Optional(
+      Type.String({ format: 'uuid', description: '`next_cursor` of the page before this one.' }),
+    ),
+    limit: Type.Integer({ default: 100, minimum: 1, maximum: 1000, description: 'Most events to return.' }),
+  },
+  { additionalProperties: false },
+);
+export type EventQuery = Static<typeof EventQuery>;
+
+export const EventPage = Type.Object({
+  events: Type.Array(AuditEvent),
+  next_cursor: nullable(Type.String(), 'Send it as `cursor` for the events before these; null at the end.'),
+});
+export type EventPage = Static<typeof EventPage>;
+
+const BackupFile = Type.String({
+  description: 'Name under `backups/audit` of the data folder.',
+  examples: ['audit_backup_20261124_030000.log.gz'],
+});
+
+export const BackupQuery = Type.Object(
+  { compress: Type.Boolean({ default: false, description: 'gzip the backup.' }) },
+  { additionalProperties: false },
+);
+
+export const BackupMade = Type.Object({
+  backup_file: BackupFile,
+  size_bytes: Type.Integer(),
+  compressed: Type.Boolean(),
+  created_at: time('When the backup was made.'),
+  events: Type.Integer({ description: 'Events in it.' }),
+  last_seq: Type.Integer({ description: 'Place in the chain of its last event.' }),
+});
+export type BackupMade = Static<typeof BackupMade>;
+
+export const BackupListed = Type.Object({
+  backup_file: BackupFile,
+  size_bytes: Type.Integer(),
+  created_at: time('When the backup was made.'),
+});
+export type BackupListed = Static<typeof BackupListed>;
+
+export const BackupList = Type.Object({ backups: Type.Array(BackupListed) });
+
+export const BackupName = Type.Object({ name: BackupFile });
+
+export const ChainVerdict = Type.Object({
+  ok: Type.Boolean({ description: 'Whether nothing was changed, removed, reordered or cut off.' }),
+  events: Type.Integer({ description: 'Sealed events that were read.' }),
+  first_seq: nullable(Type.Integer()),
+  last_seq: nullable(Type.Integer()),
+  unsealed: Type.Integer({ description: 'Events that wait for their place in the chain.' }),
+  heads: Type.Integer({ description: 'Signed heads, kept outside the database, that were compared.' }),
+  problems: Type.Array(Type.String(), { description: 'What is wrong, in words; the first few.' }),
+  notes: Type.Array(Type.String(), { description: 'What could not be compared.' }),
+});
+export type ChainVerdict = Static<typeof ChainVerdict>;

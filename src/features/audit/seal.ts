@@ -1,0 +1,222 @@
+/**
+ * Gives committed events their place in the hash chain and signs its new end, in batches, about once a second.
+ * One process of all servers does it (lease `audit-seal`); two at a time would be slow, not wrong: a batch is
+ * written only if the chain still ends where it was computed from.
+ */
+import type { DataPaths } from '@/platform/config/paths.ts';
+import type { Database, Reader } from '@/platform/db/database.ts';
+import { acquireLease, releaseLease } from '@/platform/db/lease.ts';
+import { messageOf } from '@/platform/errors/problem.ts';
+import type { Logger } from '@/platform/log/log.ts';
+import type { Metrics } from '@/platform/metrics/instruments.ts';
+import { newId, now } from '@/platform/time/clock.ts';
+import { chainHash, eventText, GENESIS } from './canonical.ts';
+import { HeadsFile, isSigned, signHead } from './heads.ts';
+import { loadSigningKey, type SigningKey } from './keys.ts';
+import {
+  countUnsealed,
+  type HeadRow,
+  headsAfter,
+  headUpTo,
+  insertHead,
+  newestHead,
+  oldestUnsealed,
+  type Seal,
+  sealEvents,
+  unsealedEvents,
+} from './store.ts';
+
+const LEASE = 'audit-seal';
+const LEASE_MS = 15_000;
+const RENEW_MS = 5_000;
+const INTERVAL_MS = 1_000;
+/** Small enough that reading and hashing it holds nobody up for more than some milliseconds. */
+const BATCH = 500;
+const LATE_MS = 60_000;
+const MAX_CONFLICTS = 20;
+
+/** The end of the chain. */
+export interface ChainEnd {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+interface Options {
+  readonly db: Database;
+  readonly paths: DataPaths;
+  readonly log: Logger;
+  readonly metrics?: Metrics | undefined;
+}
+
+/** Another process has sealed meanwhile: begin again from where the chain ends now. */
+class ChainMoved extends Error {}
+
+export class AuditSealer {
+  private readonly holder = newId();
+  private readonly file: HeadsFile;
+  private signing: Promise<SigningKey> | undefined;
+  private leaseUntil = 0;
+  /** The newest head this process has seen in the file: the database may never end before it. */
+  private witness: ChainEnd | null = null;
+  private reported = '';
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private running = false;
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly options: Options) {
+    this.file = new HeadsFile(options.paths.auditHeads);
+    options.metrics?.computed(
+      'ao_audit_unsealed_events',
+      { help: 'Audit events that wait for their place in the hash chain.' },
+      async () => [{ labels: {}, value: await countUnsealed(options.db.read) }],
+    );
+  }
+
+  /** Seals in the background until `stop`. */
+  start(): void {
+    if (this.running) return;
+    this.running = true;
+    this.schedule();
+  }
+
+  /** Resolves when the seal in progress is done and the lease is free for others. */
+  async stop(): Promise<void> {
+    this.running = false;
+    clearTimeout(this.timer);
+    await this.turn.catch(() => undefined);
+    if (this.leaseUntil <= now()) return;
+    this.leaseUntil = 0;
+    await releaseLease(this.options.db, LEASE, this.holder).catch(() => undefined);
+  }
+
+  /** Seals everything committed before the call, whoever holds the lease. Answers where the chain ends. */
+  sealNow(): Promise<ChainEnd> {
+    const turn = this.turn.catch(() => undefined).then(() => this.sealAll());
+    this.turn = turn;
+    return turn;
+  }
+
+  /** The data folder's signing key, made on first use. */
+  key(): Promise<SigningKey> {
+    this.signing ??= loadSigningKey(this.options.paths).catch((error) => {
+      this.signing = undefined;
+      throw error;
+    });
+    return this.signing;
+  }
+
+  /** What is wrong with the audit log, in words, or null. Cheap: asks only for both ends of the chain. */
+  async fault(): Promise<string | null> {
+    const { db } = this.options;
+    const oldest = await oldestUnsealed(db.read);
+    if (oldest !== null && now() - oldest > LATE_MS) {
+      return `audit events have waited for ${Math.round((now() - oldest) / 1000)} s to be sealed`;
+    }
+    const last = await this.file.last();
+    return last === null ? null : this.compare(last, await newestHead(db.read));
+  }
+
+  private schedule(): void {
+    if (!this.running) return;
+    this.timer = setTimeout(() => {
+      this.tick()
+        .catch((error) =>
+          this.options.log.error('audit events could not be sealed', { error: messageOf(error) }),
+        )
+        .finally(() => this.schedule());
+    }, INTERVAL_MS);
+    this.timer.unref();
+  }
+
+  private async tick(): Promise<void> {
+    if ((await oldestUnsealed(this.options.db.read)) === null) return;
+    if (this.leaseUntil - now() < LEASE_MS - RENEW_MS) {
+      const held = await acquireLease(this.options.db, LEASE, this.holder, LEASE_MS);
+      this.leaseUntil = held ? now() + LEASE_MS : 0;
+    }
+    if (this.leaseUntil > 0 && this.running) await this.sealNow();
+  }
+
+  private async sealAll(): Promise<ChainEnd> {
+    const key = await this.key();
+    await this.catchUpFile();
+    for (let conflicts = 0; ; ) {
+      try {
+        const { end, more } = await this.sealBatch(key);
+        if (!more) return end;
+      } catch (error) {
+        conflicts += 1;
+        if (!(error instanceof ChainMoved) || conflicts > MAX_CONFLICTS) throw error;
+      }
+    }
+  }
+
+  private async sealBatch(key: SigningKey): Promise<{ end: ChainEnd; more: boolean }> {
+    const { db } = this.options;
+    const before: ChainEnd = (await newestHead(db.read)) ?? { seq: 0, hash: GENESIS };
+    const events = await unsealedEvents(db.read, BATCH);
+    if (events.length === 0) return { end: before, more: false };
+    let { seq, hash } = before;
+    const seals: Seal[] = events.map((event) => {
+      seq += 1;
+      hash = chainHash(hash, eventText(event, seq));
+      return { id: event.id, seq, hash };
+    });
+    const head = signHead(key, seq, hash, now());
+    await this.write(before, seals, head);
+    await this.appendToFile([head]);
+    return { end: head, more: events.length === BATCH };
+  }
+
+  private async write(before: ChainEnd, seals: readonly Seal[], head: HeadRow): Promise<void> {
+    const { db } = this.options;
+    const moved = async (read: Reader) => ((await newestHead(read))?.seq ?? 0) !== before.seq;
+    try {
+      await db.write(async (trx) => {
+        if (await moved(trx)) throw new ChainMoved();
+        if ((await sealEvents(trx, seals)) !== seals.length) throw new ChainMoved();
+        await insertHead(trx, head);
+      });
+    } catch (error) {
+      // Two transactions at once on PostgreSQL meet at the unique place in the chain: the later one fails there.
+      throw (await moved(db.read)) ? new ChainMoved() : error;
+    }
+  }
+
+  /** Before sealing: the database must not end before the file does, and the file must not lag behind. */
+  private async catchUpFile(): Promise<void> {
+    const { db } = this.options;
+    const last = this.witness ?? (await this.file.last());
+    const end = await newestHead(db.read);
+    if (last !== null) this.report(await this.compare(last, end));
+    this.witness ??= last;
+    if (end === null || end.seq <= (last?.seq ?? 0)) return;
+    const missing = last === null ? [end] : await headsAfter(db.read, last.seq, BATCH);
+    await this.appendToFile(missing.filter(isSigned));
+  }
+
+  private async compare(last: ChainEnd, end: HeadRow | null): Promise<string | null> {
+    if (end === null || end.seq < last.seq) {
+      return `the audit chain was cut off: it ends at event ${end?.seq ?? 0}, the heads file knows event ${last.seq}`;
+    }
+    const same = await headUpTo(this.options.db.read, last.seq);
+    return same?.seq === last.seq && same.hash !== last.hash
+      ? `the audit chain was changed: event ${last.seq} is not the one that the heads file knows`
+      : null;
+  }
+
+  private report(fault: string | null): void {
+    if (fault !== null && fault !== this.reported) this.options.log.error(fault, { component: 'audit' });
+    this.reported = fault ?? '';
+  }
+
+  /** The head is safe in the database already: a file that cannot be written now is caught up later. */
+  private async appendToFile(heads: readonly HeadRow[]): Promise<void> {
+    try {
+      await this.file.append(heads);
+      this.witness = heads.at(-1) ?? this.witness;
+    } catch (error) {
+      this.options.log.error('audit heads file could not be written', { error: messageOf(error) });
+    }
+  }
+}
