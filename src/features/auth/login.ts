@@ -4,10 +4,17 @@
  */
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { Database } from '@/platform/db/database.ts';
-import { Conflict, InvalidRequest, TooManyRequests, Unauthorized } from '@/platform/errors/problem.ts';
+import {
+  Conflict,
+  Forbidden,
+  InvalidRequest,
+  TooManyRequests,
+  Unauthorized,
+} from '@/platform/errors/problem.ts';
 import type { Actor, Principal } from '@/platform/http/context.ts';
+import { now } from '@/platform/time/clock.ts';
 import type { AuthChanges } from './changes.ts';
-import { revokeToken } from './credentials_store.ts';
+import { pruneRevocations, revokeToken } from './credentials_store.ts';
 import type { AuthFailures } from './failures.ts';
 import type { Passwords } from './passwords.ts';
 import type { LoginAnswer, LoginInput, PasswordChange } from './schema.ts';
@@ -78,6 +85,11 @@ export class Login {
     changes.announce(userId);
   }
 
+  /** Removes revocations of tokens that have ended by themselves; returns how many. */
+  prune(): Promise<number> {
+    return this.options.db.write((trx) => pruneRevocations(trx, now()));
+  }
+
   /** Throws 422 when the current password is wrong, or the new one may not be chosen. Ends all tokens. */
   async changePassword(
     actor: Actor,
@@ -85,6 +97,7 @@ export class Login {
     address: string,
     input: PasswordChange,
   ): Promise<void> {
+    if (principal.id === null) throw new Forbidden('Nobody is logged in: authentication is switched off.');
     const attempt = { username: principal.username, password: input.current_password };
     const user = await this.prove(actor, 'user.password_changed', address, attempt);
     if (!user || user.id !== principal.id) {
@@ -107,7 +120,11 @@ export class Login {
     try {
       await throttle.attempt(usernameKey(username), address);
     } catch (error) {
-      if (error instanceof TooManyRequests) failures.count('throttled');
+      if (!(error instanceof TooManyRequests)) throw error;
+      failures.count('throttled');
+      if (await throttle.worthNoting(address)) {
+        await audit.recordAlone({ actor, action, outcome: 'denied', details: { reason: 'throttled' } });
+      }
       throw error;
     }
     const user = await findUserByName(db.read, username);

@@ -23,6 +23,15 @@ export class LoginThrottle {
     await this.take('login-user', `login:user:${keyOf(usernameKey)}`, login_attempts_per_user);
   }
 
+  /**
+   * Whether a refused attempt is to be written down: the first of an address in a minute is. Every one would let
+   * a stranger fill the audit log as fast as he can send.
+   */
+  async worthNoting(address: string): Promise<boolean> {
+    const key = `login:noted:${bucketAddress(address)}`;
+    return (await this.options.buckets.take({ key, capacity: 1, windowSeconds: 60 })).allowed;
+  }
+
   private async take(policy: string, key: string, capacity: number): Promise<void> {
     const windowSeconds = this.options.config.current.auth.login_window_seconds;
     const taken = await this.options.buckets.take({ key, capacity, windowSeconds });

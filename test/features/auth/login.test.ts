@@ -1,7 +1,15 @@
 import { beforeEach, describe, expect, test } from 'bun:test';
 import { forEachDatabase } from '@test/support/databases.ts';
+import { ANONYMOUS_OPERATOR } from '@/features/auth/authenticator.ts';
 import type { User } from '@/features/auth/schema.ts';
-import { Conflict, InvalidRequest, TooManyRequests, Unauthorized } from '@/platform/errors/problem.ts';
+import {
+  Conflict,
+  Forbidden,
+  InvalidRequest,
+  TooManyRequests,
+  Unauthorized,
+} from '@/platform/errors/problem.ts';
+import { holdStill } from '@/platform/time/clock.ts';
 import { ACTOR, ADDRESS, emptied, openAuth, PASSWORD, STRANGER } from './fixtures.ts';
 
 forEachDatabase('log-in', (open) => {
@@ -65,7 +73,10 @@ forEachDatabase('log-in', (open) => {
   test('is throttled before the password is looked at', async () => {
     for (let i = 0; i < 5; i += 1) await expect(logIn('grace', 'wrong')).rejects.toBeInstanceOf(Unauthorized);
     await expect(logIn('grace', PASSWORD)).rejects.toBeInstanceOf(TooManyRequests);
-    expect(auth.counts.get('ao_auth_failures_total{throttled}')).toBe(1);
+    await expect(logIn('grace', 'wrong')).rejects.toBeInstanceOf(TooManyRequests);
+    expect(auth.counts.get('ao_auth_failures_total{throttled}')).toBe(2);
+    const denied = (await auth.events('auth.login')).filter((event) => event.outcome === 'denied');
+    expect(denied).toMatchObject([{ address: ADDRESS, details: { reason: 'throttled' } }]);
   });
 
   describe('log-out', () => {
@@ -78,6 +89,14 @@ forEachDatabase('log-in', (open) => {
       expect(await auth.withToken(other)).not.toBeNull();
       expect(await auth.events('auth.logout')).toMatchObject([{ details: { jti: found.credentialId } }]);
       await auth.login.logOut(ACTOR, found, false);
+    });
+
+    test('is remembered only until the token would have ended by itself', async () => {
+      const found = await principal();
+      await auth.login.logOut(ACTOR, found, false);
+      expect(await auth.login.prune()).toBe(0);
+      const putBack = holdStill({ now: () => (found.expiresAt ?? 0) * 1000 });
+      expect(await auth.login.prune().finally(putBack)).toBe(1);
     });
 
     test('everywhere ends all of them', async () => {
@@ -124,6 +143,12 @@ forEachDatabase('log-in', (open) => {
 
     test('refuses a bad new one with its own field', async () => {
       await expect(change(PASSWORD, 'short')).rejects.toMatchObject({ errors: [{ path: '/new_password' }] });
+    });
+
+    test('is nothing for nobody', async () => {
+      const attempt = { current_password: PASSWORD, new_password: NEW };
+      const refused = auth.login.changePassword(STRANGER, ANONYMOUS_OPERATOR, ADDRESS, attempt);
+      await expect(refused).rejects.toBeInstanceOf(Forbidden);
     });
 
     test('cannot be used to guess passwords without end', async () => {

@@ -6,8 +6,10 @@ import { userRoutes } from '@/features/auth/users_routes.ts';
 import { Forbidden, Unauthorized } from '@/platform/errors/problem.ts';
 import { type Access, contextOf, type RequestContext, setContext } from '@/platform/http/context.ts';
 import { may } from '@/platform/http/permissions.ts';
+import { RouteTable } from '@/platform/http/routes.ts';
 import { problemOf } from '@/platform/http/thrown.ts';
 import { silentLogger } from '@/platform/log/log.ts';
+import { admission } from '@/server/plugins/admission.ts';
 import { emptied, openAuth, PASSWORD } from './fixtures.ts';
 
 type Auth = ReturnType<typeof openAuth>;
@@ -23,6 +25,7 @@ function serve(auth: Auth) {
     if (!context.principal) throw new Unauthorized('no credentials');
     if (access !== 'authenticated' && !may(context.principal.role, access)) throw new Forbidden(access);
   };
+  const routes = new RouteTable();
   const app = new Elysia({ normalize: false })
     .onRequest(({ request }) => {
       const context: RequestContext = {
@@ -46,8 +49,10 @@ function serve(auth: Auth) {
       set.status = code === 'VALIDATION' ? 422 : 500;
       return String(error);
     })
+    .use(admission({ routes }))
     .use(authRoutes(auth))
     .use(userRoutes(auth));
+  routes.fill(app);
   return async (
     method: string,
     path: string,
