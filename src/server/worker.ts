@@ -1,0 +1,95 @@
+/**
+ * A worker process: waits for its orders, opens everything, listens, and leaves in good order when told to. It never
+ * outlives its supervisor.
+ */
+import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
+import type { WorkerInit } from '@/platform/ipc/messages.ts';
+import { createLogger, type Logger } from '@/platform/log/log.ts';
+import { buildApp } from './app.ts';
+import { Listener } from './listener.ts';
+import { openServices, type Services } from './services.ts';
+import { SupervisorChannel } from './supervisor_channel.ts';
+
+/** Carries out the hidden worker command; ends the process itself. */
+export async function runWorker(): Promise<void> {
+  const channel = new SupervisorChannel();
+  const init = await channel.init;
+  if (!init) return leave(channel);
+  const log = createLogger({ level: init.config.log.level, fields: { worker: init.slot } });
+  reportBugs(log);
+  try {
+    const services = await openServices(init, log);
+    await serve(channel, init, services, log);
+  } catch (error) {
+    const fatal = error instanceof CommandFailure;
+    log.error('worker cannot start', fatal ? { reason: error.message } : { error });
+    channel.say({ type: 'failed', message: messageOf(error), fatal });
+    process.exit(1);
+  }
+}
+
+async function serve(
+  channel: SupervisorChannel,
+  init: WorkerInit,
+  services: Services,
+  log: Logger,
+): Promise<void> {
+  const { server } = init.config;
+  const listener = Listener.open(buildApp(services), {
+    host: server.host,
+    port: server.port,
+    maxBodyBytes: server.max_body_bytes,
+  });
+  let draining = false;
+  channel.listen({
+    reload: ({ config }) => {
+      log.setLevel(config.log.level);
+      services.reconfigure(config);
+    },
+    fleet: ({ fleet }) => services.fleetChanged(fleet),
+    drain: () => {
+      if (draining) return;
+      draining = true;
+      void drain(channel, listener, services, log);
+    },
+  });
+  channel.say({ type: 'ready' });
+}
+
+/** Requests and runs are finished side by side; the database is closed last. */
+async function drain(
+  channel: SupervisorChannel,
+  listener: Listener,
+  services: Services,
+  log: Logger,
+): Promise<void> {
+  const { drain_seconds, shutdown_grace_seconds } = services.config.current.server;
+  const drainMs = drain_seconds * 1_000;
+  const graceMs = shutdown_grace_seconds * 1_000;
+  try {
+    const [cutOff] = await Promise.all([
+      listener.drain({ drainMs, graceMs }),
+      services.stopBackground(drainMs + graceMs),
+    ]);
+    if (cutOff > 0) log.warn('requests cut off at shutdown', { requests: cutOff });
+    await services.close();
+  } catch (error) {
+    log.error('worker could not leave in good order', { error });
+  }
+  leave(channel);
+}
+
+function leave(channel: SupervisorChannel): never {
+  channel.say({ type: 'drained' });
+  process.exit(0);
+}
+
+/** A bug outside of any request ends this worker, with a line in the log; the supervisor starts another. */
+function reportBugs(log: Logger): void {
+  const report = (error: unknown): never => {
+    log.error('worker ends after an error that nobody handled', { error });
+    process.exit(1);
+  };
+  process.on('uncaughtException', report);
+  process.on('unhandledRejection', report);
+}

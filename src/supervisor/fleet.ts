@@ -1,0 +1,188 @@
+/**
+ * The workers of this server: keeps the wanted number alive, restarts the dead with backoff, and gives up when they
+ * cannot even start. Stopping drains all of them at once and waits, for a bounded time, until each has left.
+ */
+import { CommandFailure } from '@/platform/errors/problem.ts';
+import type { ToWorker, WorkerInit } from '@/platform/ipc/messages.ts';
+import type { Logger } from '@/platform/log/log.ts';
+import { type BackoffOptions, restartDelayMs } from './backoff.ts';
+import { FileIndexes } from './file_indexes.ts';
+import { type Death, Slot } from './slot.ts';
+
+/** Deaths in a row before readiness that end the service. */
+const MOST_FAILED_STARTS = 5;
+
+export interface FleetTiming extends BackoffOptions {
+  readonly startTimeoutMs: number;
+  /** A worker that was ready this long starts again with a clean record. */
+  readonly stableMs: number;
+}
+
+export const DEFAULT_TIMING: FleetTiming = {
+  baseMs: 100,
+  maxMs: 10_000,
+  startTimeoutMs: 60_000,
+  stableMs: 30_000,
+};
+
+export interface FleetOptions {
+  readonly size: number;
+  readonly command: readonly string[];
+  readonly log: Logger;
+  readonly timing?: Partial<FleetTiming>;
+  /** The message that makes a worker begin, with the state of this moment. */
+  init(slot: number, metricsFile: number): WorkerInit;
+  /** The number of ready workers or of restarts has changed. */
+  changed(): void;
+  /** A worker has died unasked and will be replaced. */
+  restarted(): void;
+}
+
+interface Place {
+  readonly slot: Slot;
+  file: number | null;
+  /** Deaths in a row, for the backoff. */
+  deaths: number;
+  readyAt: number;
+  timer: Timer | null;
+}
+
+export class Fleet {
+  /** Deaths that were not asked for, since the start of the server. */
+  restarts = 0;
+  private readonly places: Place[];
+  private readonly files = new FileIndexes();
+  private readonly timing: FleetTiming;
+  private readonly complete = Promise.withResolvers<void>();
+  private readonly failure = Promise.withResolvers<CommandFailure>();
+  private wasComplete = false;
+  private stopping = false;
+  private failedStarts = 0;
+
+  constructor(private readonly options: FleetOptions) {
+    this.timing = { ...DEFAULT_TIMING, ...options.timing };
+    this.places = Array.from({ length: options.size }, (_, number) => this.place(number));
+  }
+
+  get ready(): number {
+    return this.places.filter(({ slot }) => slot.isReady).length;
+  }
+
+  /** Settles only when the fleet cannot go on; with the cause. */
+  get failed(): Promise<CommandFailure> {
+    return this.failure.promise;
+  }
+
+  /** Process ids of the living workers. */
+  get pids(): number[] {
+    return this.places.flatMap(({ slot }) => slot.pid ?? []);
+  }
+
+  /** Starts all workers; resolves when each has become ready. Race it with `failed`. */
+  start(): Promise<void> {
+    for (const place of this.places) this.startIn(place);
+    return this.complete.promise;
+  }
+
+  broadcast(message: ToWorker): void {
+    for (const { slot } of this.places) slot.tell(message);
+  }
+
+  /** Drains and waits; kills what still lives after `patienceMs`. Resolves with the number of killed workers. */
+  async stop(patienceMs: number): Promise<number> {
+    this.stopping = true;
+    for (const place of this.places) {
+      if (place.timer) clearTimeout(place.timer);
+      place.slot.drain();
+    }
+    const allGone = Promise.all(this.places.map(({ slot }) => slot.empty));
+    const late = Promise.withResolvers<'late'>();
+    const timer = setTimeout(() => late.resolve('late'), patienceMs);
+    const outcome = await Promise.race([allGone, late.promise]);
+    clearTimeout(timer);
+    const killed = outcome === 'late' ? this.pids.length : 0;
+    if (killed > 0) this.killAll();
+    await allGone;
+    return killed;
+  }
+
+  /** For an operator who does not want to wait; `stop` then resolves. */
+  killAll(): void {
+    this.stopping = true;
+    for (const { slot } of this.places) slot.kill();
+  }
+
+  private place(number: number): Place {
+    const { command, log } = this.options;
+    const place: Place = {
+      slot: new Slot({
+        number,
+        command,
+        log,
+        startTimeoutMs: this.timing.startTimeoutMs,
+        init: (slot) => this.options.init(slot, place.file ?? 0),
+        ready: () => this.becameReady(place),
+        died: (_, death) => this.died(place, death),
+        fatal: (message) => this.failure.resolve(new CommandFailure(message)),
+      }),
+      file: null,
+      deaths: 0,
+      readyAt: 0,
+      timer: null,
+    };
+    return place;
+  }
+
+  private startIn(place: Place): void {
+    place.timer = null;
+    place.file = this.files.take();
+    place.slot.start();
+  }
+
+  private becameReady(place: Place): void {
+    place.readyAt = performance.now();
+    this.failedStarts = 0;
+    if (this.ready === this.options.size) {
+      this.wasComplete = true;
+      this.complete.resolve();
+    }
+    this.options.changed();
+  }
+
+  private died(place: Place, death: Death): void {
+    if (place.file !== null) this.files.free(place.file);
+    place.file = null;
+    if (this.stopping) return;
+    const stable = death.wasReady && performance.now() - place.readyAt > this.timing.stableMs;
+    place.deaths = stable || death.orderly ? 1 : place.deaths + 1;
+    if (!death.wasReady && !death.orderly) this.failedStarts += 1;
+    const delayMs = death.orderly ? 0 : restartDelayMs(place.deaths, this.timing);
+    this.report(place, death, delayMs);
+    if (this.isHopeless()) {
+      this.failure.resolve(
+        new CommandFailure(
+          `the workers cannot start: ${this.failedStarts} died before they were ready, the last with ${death.cause}`,
+        ),
+      );
+      return;
+    }
+    place.timer = setTimeout(() => this.startIn(place), delayMs);
+    this.options.changed();
+  }
+
+  /** Workers that serve are never given up for one that cannot start any more; a generation that never served is. */
+  private isHopeless(): boolean {
+    return this.failedStarts >= MOST_FAILED_STARTS && (!this.wasComplete || this.ready === 0);
+  }
+
+  private report(place: Place, death: Death, delayMs: number): void {
+    const fields = { slot: place.slot.number, cause: death.cause, restart_in_ms: delayMs };
+    if (death.orderly) {
+      this.options.log.info('worker left, a new one follows', fields);
+      return;
+    }
+    this.restarts += 1;
+    this.options.restarted();
+    this.options.log.error('worker died', { ...fields, was_ready: death.wasReady });
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * One place in the fleet: at most one living worker process at a time, from its birth (hello → init → ready) to its
+ * death. What a death means (restart, how soon, give up) is the fleet's to decide.
+ */
+import { messageOf } from '@/platform/errors/problem.ts';
+import type { ToSupervisor, ToWorker, WorkerInit } from '@/platform/ipc/messages.ts';
+import type { Logger } from '@/platform/log/log.ts';
+import { spawnWorker, type WorkerExit, type WorkerProcess } from './worker_process.ts';
+
+export interface Death {
+  readonly wasReady: boolean;
+  /** It drained and left with code 0, because somebody asked this one worker to. */
+  readonly orderly: boolean;
+  readonly cause: string;
+}
+
+export interface SlotOptions {
+  readonly number: number;
+  readonly command: readonly string[];
+  /** A worker that is not ready after this long is killed. */
+  readonly startTimeoutMs: number;
+  readonly log: Logger;
+  init(slot: number): WorkerInit;
+  ready(slot: Slot): void;
+  died(slot: Slot, death: Death): void;
+  /** The worker says that no worker can ever start. */
+  fatal(message: string): void;
+}
+
+type Phase = 'empty' | 'starting' | 'ready';
+
+function causeOf(exit: WorkerExit, told: string | null): string {
+  const how = exit.signal ? `killed by ${exit.signal}` : `exit code ${exit.code}`;
+  const why = told ?? exit.lastWords;
+  return why ? `${how}: ${why}` : how;
+}
+
+export class Slot {
+  private worker: WorkerProcess | null = null;
+  private phase: Phase = 'empty';
+  private initialised = false;
+  private drained = false;
+  private told: string | null = null;
+  private startTimer: Timer | null = null;
+  private gone: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: SlotOptions) {}
+
+  get number(): number {
+    return this.options.number;
+  }
+  get pid(): number | null {
+    return this.worker?.pid ?? null;
+  }
+  get isReady(): boolean {
+    return this.phase === 'ready';
+  }
+  /** Resolves when no process lives in this slot. */
+  get empty(): Promise<void> {
+    return this.gone;
+  }
+
+  /** Starts a worker; every outcome, a refused spawn too, ends in `ready` or `died`. */
+  start(): void {
+    const { command, startTimeoutMs } = this.options;
+    this.phase = 'starting';
+    this.initialised = false;
+    this.drained = false;
+    this.told = null;
+    try {
+      const worker = spawnWorker(command, {
+        message: (message) => this.hear(message),
+        stderr: (line) => this.log.error('worker wrote to standard error', { line }),
+      });
+      this.worker = worker;
+      this.gone = worker.exited.then((exit) => this.buried(exit));
+    } catch (error) {
+      const exit = { code: null, signal: null, lastWords: null };
+      this.told = messageOf(error);
+      this.gone = Promise.resolve().then(() => this.buried(exit));
+      return;
+    }
+    this.startTimer = setTimeout(() => {
+      this.told = `not ready after ${startTimeoutMs} ms`;
+      this.kill();
+    }, startTimeoutMs);
+  }
+
+  /** To a worker that has its init message; one that has not will get everything with it. */
+  tell(message: ToWorker): void {
+    if (this.initialised) this.worker?.send(message);
+  }
+
+  drain(): void {
+    this.worker?.send({ type: 'drain' });
+  }
+
+  kill(): void {
+    this.worker?.kill('SIGKILL');
+  }
+
+  private get log(): Logger {
+    return this.options.log.with({ slot: this.number, worker_pid: this.pid });
+  }
+
+  private hear(message: ToSupervisor): void {
+    switch (message.type) {
+      case 'hello':
+        this.worker?.send(this.options.init(this.number));
+        this.initialised = true;
+        return;
+      case 'ready':
+        this.stopTimer();
+        this.phase = 'ready';
+        this.log.debug('worker ready');
+        this.options.ready(this);
+        return;
+      case 'failed':
+        this.told = message.message;
+        if (message.fatal) this.options.fatal(message.message);
+        return;
+      case 'drained':
+        this.drained = true;
+    }
+  }
+
+  private buried(exit: WorkerExit): void {
+    const wasReady = this.phase === 'ready';
+    this.stopTimer();
+    this.worker = null;
+    this.phase = 'empty';
+    const orderly = this.drained && exit.code === 0;
+    this.options.died(this, { wasReady, orderly, cause: causeOf(exit, this.told) });
+  }
+
+  private stopTimer(): void {
+    if (this.startTimer) clearTimeout(this.startTimer);
+    this.startTimer = null;
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * What the supervisor itself does with the database: brings it up to date before any worker opens it, makes the first
+ * admin, and writes the server's own life into the audit log.
+ */
+import { AuditLog, type AuditRecord } from '@/features/audit/service.ts';
+import { AuthChanges } from '@/features/auth/changes.ts';
+import { Passwords } from '@/features/auth/passwords.ts';
+import { UserService } from '@/features/auth/users.ts';
+import type { DataPaths } from '@/platform/config/paths.ts';
+import type { LiveConfig } from '@/platform/config/schema.ts';
+import { migrate } from '@/platform/db/migrate.ts';
+import { openDatabase } from '@/platform/db/open.ts';
+import type { Actor } from '@/platform/http/context.ts';
+import type { Logger } from '@/platform/log/log.ts';
+import type { Metrics } from '@/platform/metrics/instruments.ts';
+
+/** Migrations and a few audit events: no more than one at a time, and one to spare. */
+const CONNECTIONS = 2;
+
+interface Options {
+  readonly config: LiveConfig;
+  readonly paths: DataPaths;
+  readonly metrics: Metrics;
+  readonly serverId: string;
+  readonly log: Logger;
+}
+
+export interface Storage {
+  /** Returns the password to show if one had to be made up. */
+  ensureFirstAdmin(password: string | undefined): Promise<string | undefined>;
+  /** An event of the server itself. Throws when it cannot be written. */
+  record(event: Omit<AuditRecord, 'actor' | 'target'>): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens and migrates. The write turns of a SQLite file must be served already. */
+export async function openStorage({ config, paths, metrics, serverId, log }: Options): Promise<Storage> {
+  const { url } = config.current.database;
+  const db = await openDatabase({ url, poolSize: CONNECTIONS, paths, log, turns: 'server' });
+  try {
+    await migrate(db, log);
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+  const audit = new AuditLog({ db, metrics });
+  const changes = new AuthChanges(null);
+  const users = new UserService({ db, audit, config, passwords: new Passwords(), changes });
+  const actor: Actor = { type: 'system', id: serverId, name: 'server', requestId: null, address: null };
+  return {
+    ensureFirstAdmin: async (password) => (await users.ensureFirstAdmin(password)).generatedPassword,
+    record: (event) => audit.recordAlone({ ...event, actor, target: { type: 'server', id: serverId } }),
+    close: async () => {
+      changes.close();
+      await db.close();
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * One worker process: the same executable once more, with an IPC channel. What it writes on standard output are log
+ * lines already; what it writes on standard error (a crash of the runtime) is made into log lines here, and the end
+ * of it is kept as the cause of its death.
+ */
+import type { ToSupervisor, ToWorker } from '@/platform/ipc/messages.ts';
+
+/** The hidden command by which the executable becomes a worker. */
+export const WORKER_COMMAND = '__worker';
+
+export interface WorkerExit {
+  /** Null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The last line on its standard error. */
+  readonly lastWords: string | null;
+}
+
+export interface WorkerProcess {
+  readonly pid: number;
+  /** Never throws: a message to a worker that is just dying is lost with it. */
+  send(message: ToWorker): void;
+  kill(signal: NodeJS.Signals): void;
+  readonly exited: Promise<WorkerExit>;
+}
+
+export interface WorkerListener {
+  message(message: ToSupervisor): void;
+  /** A line on its standard error. */
+  stderr(line: string): void;
+}
+
+/**
+ * The command that starts a worker of this very program. On Linux through the supervisor's own entry in /proc, so that
+ * a binary replaced on disk (an upgrade under way) does not put workers of another version under this supervisor.
+ */
+export function workerCommand(): string[] {
+  const executable = process.platform === 'linux' ? `/proc/${process.pid}/exe` : process.execPath;
+  const compiled = Bun.main.startsWith('/$bunfs/') || Bun.main.startsWith('B:/~BUN/');
+  return compiled ? [executable, WORKER_COMMAND] : [executable, Bun.main, WORKER_COMMAND];
+}
+
+async function readLines(stream: ReadableStream<Uint8Array>, each: (line: string) => void): Promise<void> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line.trim()) each(line);
+  }
+  if (rest.trim()) each(rest);
+}
+
+/** Starts a worker. Throws when the operating system refuses. */
+export function spawnWorker(command: readonly string[], listener: WorkerListener): WorkerProcess {
+  let lastWords: string | null = null;
+  const child = Bun.spawn([...command], {
+    stdin: 'ignore',
+    stdout: 'inherit',
+    stderr: 'pipe',
+    serialization: 'json',
+    ipc: (message: ToSupervisor) => listener.message(message),
+  });
+  const stderrEnded = readLines(child.stderr, (line) => {
+    lastWords = line;
+    listener.stderr(line);
+  }).catch(() => undefined);
+  const exited = child.exited.then(async (): Promise<WorkerExit> => {
+    await stderrEnded;
+    const { exitCode, signalCode } = child;
+    return { code: exitCode, signal: signalCode === null ? null : String(signalCode), lastWords };
+  });
+  return {
+    pid: child.pid,
+    send: (message) => {
+      try {
+        child.send(message);
+      } catch {
+        // Its exit is reported by `exited`.
+      }
+    },
+    kill: (signal) => child.kill(signal),
+    exited,
+  };
+}

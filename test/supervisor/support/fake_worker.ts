@@ -1,0 +1,52 @@
+/**
+ * A worker as the supervisor sees one, without a server in it. Arguments: a file to which every message that arrives
+ * and every change of state is appended as a JSON line, and how to behave.
+ */
+import { appendFileSync } from 'node:fs';
+import type { ToSupervisor, ToWorker } from '@/platform/ipc/messages.ts';
+
+const [journal = '', behaviour = 'good'] = process.argv.slice(2);
+const note = (entry: object): void =>
+  appendFileSync(journal, `${JSON.stringify({ pid: process.pid, ...entry })}\n`);
+const say = (message: ToSupervisor): void => void process.send?.(message);
+
+process.on('disconnect', () => {
+  note({ event: 'orphaned' });
+  process.exit(1);
+});
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => {
+  say({ type: 'drained' });
+  process.exit(0);
+});
+
+process.on('message', (message: ToWorker) => {
+  note({ event: message.type, message });
+  if (message.type === 'init') begin(message.slot);
+  if (message.type === 'drain' && behaviour !== 'stubborn') {
+    say({ type: 'drained' });
+    process.exit(0);
+  }
+});
+
+function begin(slot: number): void {
+  switch (behaviour) {
+    case 'mute':
+      return;
+    case 'broken':
+      process.stderr.write('no room for the cache\n');
+      process.exit(9);
+      return;
+    case 'second-is-broken':
+      if (slot === 1) process.exit(9);
+      break;
+    case 'refusing':
+      say({ type: 'failed', message: 'the database is newer than this program', fatal: true });
+      process.exit(1);
+  }
+  note({ event: 'ready' });
+  say({ type: 'ready' });
+}
+
+note({ event: 'born' });
+say({ type: 'hello' });
