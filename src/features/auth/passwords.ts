@@ -14,6 +14,7 @@ interface Options {
 }
 
 const MAX_BYTES = 1024;
+const CONTROL = /\p{Cc}/u;
 const RETRY_AFTER_SECONDS = 5;
 
 /** The same text typed on different systems is the same password. */
@@ -72,6 +73,9 @@ export function passwordFault(password: string, username: string, minLength: num
   const text = normal(password);
   if ([...text].length < minLength) return `must have at least ${minLength} characters`;
   if (Buffer.byteLength(text) > MAX_BYTES) return `must have at most ${MAX_BYTES} bytes`;
+  // The log-in refuses these before it looks: such a password could be set and never be used.
+  if (CONTROL.test(text) || !text.isWellFormed())
+    return 'must not hold control characters or half characters';
   if (text.toLowerCase() === username.toLowerCase()) return 'must not be the user name';
   return null;
 }

@@ -14,15 +14,12 @@ const Uuid = (description: string) =>
 const Time = (description: string) =>
   Type.String({ format: 'date-time', description, examples: ['2026-01-31T09:30:00.000Z'] });
 
-export const RoleName = Type.Union(
-  [Type.Literal('admin'), Type.Literal('operator'), Type.Literal('viewer')],
-  {
-    description: 'admin, operator or viewer.',
-    examples: ['operator'],
-  },
-);
+const RoleName = Type.Union([Type.Literal('admin'), Type.Literal('operator'), Type.Literal('viewer')], {
+  description: 'admin, operator or viewer.',
+  examples: ['operator'],
+});
 
-export const Username = Type.String({
+const Username = Type.String({
   minLength: 3,
   maxLength: 64,
   pattern: '^[A-Za-z0-9._@-]+$',

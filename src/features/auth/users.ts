@@ -2,16 +2,17 @@
  * Users and their administration. The last active admin can neither be deactivated nor lose the role. Whatever
  * changes what a user may do takes effect on tokens and keys that are out already.
  */
+import { Value } from '@sinclair/typebox/value';
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import type { Database, Transaction } from '@/platform/db/database.ts';
-import { CommandFailure, Conflict, NotFound } from '@/platform/errors/problem.ts';
+import { CommandFailure, Conflict, InvalidRequest, NotFound } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/http/context.ts';
 import type { Role } from '@/platform/http/permissions.ts';
 import { iso, newId, now } from '@/platform/time/clock.ts';
 import type { AuthChanges } from './changes.ts';
 import { type Passwords, passwordFault, requireAcceptable } from './passwords.ts';
-import type { User, UserInput, UserPage, UserQuery } from './schema.ts';
+import { type User, UserInput, type UserPage, type UserQuery } from './schema.ts';
 import {
   countUsers,
   findUser,
@@ -68,11 +69,21 @@ const nextGeneration = (row: UserRow): number => Math.max(now(), row.tokens_vali
 /** The 404 of a user that is not there. */
 export const userNotFound = (idOrName: string): NotFound => new NotFound(`There is no user ${idOrName}.`);
 
+/** The command line comes here without having passed the schema of a route. */
+function requireWellFormed(input: UserInput): void {
+  const fault = Value.Errors(UserInput, input).First();
+  if (!fault) return;
+  throw new InvalidRequest(`${fault.path.slice(1)}: ${fault.message}.`, {
+    errors: [{ in: 'body', path: fault.path, message: fault.message }],
+  });
+}
+
 export class UserService {
   constructor(private readonly options: Options) {}
 
   /** Throws 409 when the name is taken (upper and lower case are one), 422 for a bad password. */
   async create(actor: Actor, input: UserInput): Promise<User> {
+    requireWellFormed(input);
     this.requireAcceptable(input.password, input.username, '/password');
     const row = newRow(input, await this.options.passwords.hash(input.password));
     await this.options.db.write(async (trx) => {

@@ -75,6 +75,8 @@ describe('a new password', () => {
     ['twelve characters of several bytes each', '密码密码密码密码密码密码', null],
     ['1024 bytes', 'x'.repeat(1024), null],
     ['more than 1024 bytes', 'ü'.repeat(513), 'must have at most 1024 bytes'],
+    ['a line break', 'twelve chars\n', 'must not hold control characters or half characters'],
+    ['half a character', 'twelve chars\ud83d', 'must not hold control characters or half characters'],
     ['the user name', 'Grace.Hopper.1906', 'must not be the user name'],
   ])('%s', (_, password, fault) => {
     expect(passwordFault(password, 'grace.hopper.1906', 12)).toBe(fault);

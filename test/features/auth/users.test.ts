@@ -52,6 +52,22 @@ forEachDatabase('users', (open) => {
       expect(both.map((result) => result.status).toSorted()).toEqual(['fulfilled', 'rejected']);
     });
 
+    test.each([
+      ['/username', { username: 'gr ace' }],
+      ['/role', { role: 'root' as 'admin' }],
+      ['/email', { email: 'grace' }],
+      ['/password', { password: `${PASSWORD}\u0000` }],
+    ])('checks %s for callers that are no route', async (path, fault) => {
+      const create = auth.users.create(ACTOR, {
+        username: 'grace',
+        password: PASSWORD,
+        role: 'viewer',
+        ...fault,
+      });
+      await expect(create).rejects.toBeInstanceOf(InvalidRequest);
+      await expect(create).rejects.toMatchObject({ errors: [{ path }] });
+    });
+
     test('refuses a short password and names the field', async () => {
       const create = auth.users.create(ACTOR, { username: 'grace', password: 'short', role: 'viewer' });
       await expect(create).rejects.toBeInstanceOf(InvalidRequest);
