@@ -1,0 +1,100 @@
+/** One attempt of one step: loads what it reads, bounds its time, and turns whatever happens into an outcome. */
+import type { CompiledStep, CompiledWorkflow } from '@/features/workflows/definition.ts';
+import { StepFailure, type StepResult, type StepServices } from '@/features/workflows/step.ts';
+import type { Transaction } from '@/platform/db/database.ts';
+import { messageOf, Problem } from '@/platform/errors/problem.ts';
+import type { Actor } from '@/platform/http/context.ts';
+import { OutboundFailure } from '@/platform/outbound/failure.ts';
+import { RenderError } from '@/platform/template/template.ts';
+import { iso } from '@/platform/time/clock.ts';
+import type { HeldRun } from './held.ts';
+import type { Outcome } from './state.ts';
+
+const MOST_ERROR_CHARACTERS = 2000;
+
+export interface Attempted {
+  readonly outcome: Outcome;
+  readonly apply?: ((trx: Transaction) => Promise<void>) | undefined;
+}
+
+/** Never throws. */
+export async function attempt(
+  held: HeldRun,
+  workflow: CompiledWorkflow,
+  step: CompiledStep,
+  options: { readonly services: StepServices; readonly timeoutMs: number },
+): Promise<Attempted> {
+  const { services, timeoutMs } = options;
+  const { row, context } = held;
+  try {
+    const wantsLead = row.lead_id !== null && step.action.reads.has('lead');
+    const lead = wantsLead && row.lead_id !== null ? await services.leads.get(row.lead_id) : null;
+    const started = step.action.run({
+      services,
+      actor: actorOf(row.id),
+      scope: {
+        lead: context.lead_data && (lead || row.lead_id === null) ? { ...lead, ...context.lead_data } : lead,
+        context: context.context,
+        steps: context.steps,
+        run: { id: row.id, created_at: iso(row.created_at) },
+        workflow: { id: workflow.id, name: workflow.name, version: workflow.version },
+      },
+      lead,
+      leadId: row.lead_id,
+      idempotencyKey: `${row.id}:${step.id}`,
+      timeoutMs,
+      signal: held.signal,
+    });
+    return succeeded(started instanceof Promise ? await bounded(started, timeoutMs, held.signal) : started);
+  } catch (error) {
+    return { outcome: failureOf(error) };
+  }
+}
+
+const succeeded = ({ output, apply, resumeAt }: StepResult): Attempted => ({
+  outcome: { kind: 'succeeded', output, resumeAt: resumeAt ?? null },
+  apply,
+});
+
+/** What a thrown thing says about trying again. What nobody has foreseen may pass. */
+export function failureOf(error: unknown): Outcome & { kind: 'failed' } {
+  return {
+    kind: 'failed',
+    error: messageOf(error).slice(0, MOST_ERROR_CHARACTERS).toWellFormed().replaceAll('\0', '\uFFFD'),
+    transient: isTransient(error),
+    retryAfterMs: error instanceof StepFailure ? (error.options.retryAfterMs ?? null) : null,
+  };
+}
+
+function isTransient(error: unknown): boolean {
+  if (error instanceof StepFailure) return error.options.transient;
+  if (error instanceof OutboundFailure) return error.transient;
+  if (error instanceof Problem) return error.status >= 500;
+  return !(error instanceof RenderError);
+}
+
+/** A run acts in its own name: whoever triggered it stands in the audit event of the trigger. */
+const actorOf = (runId: string): Actor => ({
+  type: 'system',
+  id: runId,
+  name: 'run',
+  requestId: null,
+  address: null,
+});
+
+/** A step that ignores its signal must not hold the run for ever. */
+function bounded<T>(work: Promise<T>, timeoutMs: number, lost: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(new StepFailure('the run was taken away', { transient: true }));
+    const timer = setTimeout(
+      () => reject(new StepFailure(`no result within ${timeoutMs} ms`, { transient: true })),
+      // The step's own limit comes first and gives the better message.
+      timeoutMs + 250,
+    );
+    lost.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+      lost.removeEventListener('abort', stop);
+    });
+  });
+}

@@ -1,0 +1,195 @@
+/**
+ * What executors ask of the table of runs: claims, checkpoints, heartbeats. Every write names the fencing token
+ * it was given with the claim and changes nothing when the run has been claimed again since.
+ */
+import { type Selectable, sql } from 'kysely';
+import type { Reader, Transaction } from '@/platform/db/database.ts';
+import { prepare } from '@/platform/db/prepared.ts';
+import type { RunAttemptsTable, RunStatus, RunsTable } from '@/platform/db/schema.ts';
+
+export type RunRow = Selectable<RunsTable>;
+export type AttemptRow = Selectable<RunAttemptsTable>;
+type Dialect = 'sqlite' | 'postgres';
+
+/** Written out, so that SQLite recognises the partial index. */
+const CLAIMABLE = [sql.lit('queued' as RunStatus), sql.lit('waiting' as RunStatus)];
+const RUNNING = sql.lit('running' as RunStatus);
+
+export interface Claim {
+  readonly owner: string;
+  readonly now: number;
+  readonly leaseUntil: number;
+  readonly limit: number;
+}
+
+interface ClaimParams extends Claim {
+  /** `now` again: SQLite's parameters are typed by their use. */
+  readonly startedAt: number;
+}
+
+/** `which` picks the rows; all of them become this owner's, under a new token. */
+const claimQuery = (dialect: Dialect, which: 'ready' | 'expired') =>
+  prepare<ClaimParams, RunRow>((db, param) => {
+    let picked = db.selectFrom('runs').select('id');
+    picked =
+      which === 'ready'
+        ? picked
+            .where('status', 'in', CLAIMABLE)
+            .where('available_at', '<=', param('now'))
+            .orderBy('available_at')
+        : picked.where('status', '=', RUNNING).where('lease_until', '<', param('now')).orderBy('lease_until');
+    picked = picked.orderBy('id').limit(param('limit'));
+    if (dialect === 'postgres') picked = picked.forUpdate().skipLocked();
+    return db
+      .with('picked', () => picked)
+      .updateTable('runs')
+      .set({
+        status: RUNNING,
+        lease_owner: param('owner'),
+        lease_until: param('leaseUntil'),
+        fencing_token: sql<number>`fencing_token + 1`,
+        started_at: sql<number>`coalesce(started_at, ${param('startedAt')})`,
+      })
+      .where('id', 'in', (from) => from.selectFrom('picked').select('id'))
+      .returningAll();
+  });
+
+const claims = {
+  sqlite: { ready: claimQuery('sqlite', 'ready'), expired: claimQuery('sqlite', 'expired') },
+  postgres: { ready: claimQuery('postgres', 'ready'), expired: claimQuery('postgres', 'expired') },
+};
+
+/** Runs that are due (`ready`), or whose owner has given no sign of life (`expired`); the longest waiting first. */
+export async function claimRuns(
+  trx: Transaction,
+  dialect: Dialect,
+  which: 'ready' | 'expired',
+  claim: Claim,
+): Promise<RunRow[]> {
+  const rows = await claims[dialect][which](trx, { ...claim, startedAt: claim.now });
+  return rows.sort((a, b) => a.available_at - b.available_at || (a.id < b.id ? -1 : 1));
+}
+
+const nextDue = prepare<Record<never, never>, { available_at: number }>((db) =>
+  db
+    .selectFrom('runs')
+    .select('available_at')
+    .where('status', 'in', CLAIMABLE)
+    .orderBy('available_at')
+    .limit(sql.lit(1)),
+);
+const nextExpiry = prepare<Record<never, never>, { lease_until: number | null }>((db) =>
+  db
+    .selectFrom('runs')
+    .select('lease_until')
+    .where('status', '=', RUNNING)
+    .where('lease_until', 'is not', null)
+    .orderBy('lease_until')
+    .limit(sql.lit(1)),
+);
+
+/** When the next run is due and when the next lease ends; null for never. Reads only: costs no write turn. */
+export async function nextMoments(db: Reader): Promise<{ due: number | null; expiry: number | null }> {
+  const [[due], [expiry]] = await Promise.all([nextDue(db, {}), nextExpiry(db, {})]);
+  return { due: due?.available_at ?? null, expiry: expiry?.lease_until ?? null };
+}
+
+interface Advance {
+  readonly id: string;
+  readonly token: number;
+  readonly cursor: number;
+  readonly attempt: number;
+  readonly context: string;
+  readonly error: string | null;
+}
+
+/** The run goes on here: touches no indexed column. */
+export const advanceRun = prepare<Advance, { id: string }>((db, param) =>
+  db
+    .updateTable('runs')
+    .set({
+      cursor: param('cursor'),
+      attempt: param('attempt'),
+      context: param('context'),
+      error: param('error'),
+    })
+    .where('id', '=', param('id'))
+    .where('fencing_token', '=', param('token'))
+    .where('status', '=', RUNNING)
+    .returning('id'),
+);
+
+interface Settle extends Advance {
+  readonly status: RunStatus;
+  readonly availableAt: number;
+  readonly completedAt: number | null;
+}
+
+/** The run leaves this executor: finished, resting, or handed back. */
+export const settleRun = prepare<Settle, { id: string }>((db, param) =>
+  db
+    .updateTable('runs')
+    .set({
+      status: param('status'),
+      cursor: param('cursor'),
+      attempt: param('attempt'),
+      context: param('context'),
+      error: param('error'),
+      available_at: param('availableAt'),
+      completed_at: param('completedAt'),
+      lease_owner: null,
+      lease_until: null,
+    })
+    .where('id', '=', param('id'))
+    .where('fencing_token', '=', param('token'))
+    .where('status', '=', RUNNING)
+    .returning('id'),
+);
+
+export const insertAttempt = prepare<AttemptRow>((db, param) =>
+  db.insertInto('run_attempts').values({
+    run_id: param('run_id'),
+    step_index: param('step_index'),
+    attempt: param('attempt'),
+    step_id: param('step_id'),
+    step_type: param('step_type'),
+    outcome: param('outcome'),
+    output: param('output'),
+    error: param('error'),
+    started_at: param('started_at'),
+    finished_at: param('finished_at'),
+  }),
+);
+
+/** Prolongs the leases of these runs as far as they are still `owner`'s; answers which. */
+export async function renewLeases(
+  trx: Transaction,
+  owner: string,
+  ids: readonly string[],
+  leaseUntil: number,
+): Promise<{ id: string; fencing_token: number }[]> {
+  return trx
+    .updateTable('runs')
+    .set({ lease_until: leaseUntil })
+    .where('id', 'in', ids)
+    .where('lease_owner', '=', owner)
+    .where('status', '=', 'running')
+    .returning(['id', 'fencing_token'])
+    .execute();
+}
+
+/** Gives these runs back, due at once, for any executor to go on. */
+export async function releaseRuns(
+  trx: Transaction,
+  owner: string,
+  ids: readonly string[],
+  time: number,
+): Promise<void> {
+  await trx
+    .updateTable('runs')
+    .set({ status: 'queued', lease_owner: null, lease_until: null, available_at: time })
+    .where('id', 'in', ids)
+    .where('lease_owner', '=', owner)
+    .where('status', '=', 'running')
+    .execute();
+}

@@ -1,0 +1,200 @@
+/**
+ * Claims due runs in batches as large as its free places and carries them out. Holds each under a lease that it
+ * renews; a run whose executor dies is claimed again when the lease ends, and the dead one's late writes are refused
+ * by the fencing token. Stopping hands everything back.
+ */
+import type { WorkflowService } from '@/features/workflows/service.ts';
+import type { StepServices } from '@/features/workflows/step.ts';
+import type { LiveConfig } from '@/platform/config/schema.ts';
+import type { Database } from '@/platform/db/database.ts';
+import { messageOf } from '@/platform/errors/problem.ts';
+import type { Logger } from '@/platform/log/log.ts';
+import { newId, now } from '@/platform/time/clock.ts';
+import { CheckpointWriter } from './checkpoints.ts';
+import { claimRuns, nextMoments, releaseRuns } from './engine_store.ts';
+import { HeldRun } from './held.ts';
+import { Leases } from './leases.ts';
+import type { RunMetrics } from './metrics.ts';
+import type { RunSignals } from './signals.ts';
+import { RunWalk } from './walk.ts';
+
+interface Options {
+  readonly db: Database;
+  readonly workflows: WorkflowService;
+  readonly services: StepServices;
+  readonly signals: RunSignals;
+  readonly metrics: RunMetrics;
+  readonly config: LiveConfig;
+  readonly log: Logger;
+  /** Names this process in leases, such as server id and slot. */
+  readonly name: string;
+}
+
+export interface ExecutorHealth {
+  readonly state: 'running' | 'degraded';
+  readonly reason: string | null;
+}
+
+export class RunExecutor {
+  private readonly owner: string;
+  private readonly held = new Map<string, HeldRun>();
+  private readonly walks = new Set<Promise<void>>();
+  private readonly checkpoints: CheckpointWriter;
+  private readonly walk: RunWalk;
+  private readonly leases: Leases;
+  private readonly unsubscribe: (() => void)[] = [];
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private looking: Promise<void> | null = null;
+  private lookAgain = false;
+  private scheduled = false;
+  private stopping = false;
+  private trouble: string | null = null;
+
+  constructor(private readonly options: Options) {
+    const { db, log } = options;
+    // Unique per life of the executor: its own name in an old lease must not look like its own.
+    this.owner = `${options.name}:${newId()}`;
+    this.leases = new Leases({ db, log, owner: this.owner, leaseMs: this.leaseMs, held: this.held });
+    this.checkpoints = new CheckpointWriter({
+      db,
+      log,
+      stillHeld: (id, token) => {
+        const held = this.held.get(id);
+        return held?.token === token && !held.lost;
+      },
+    });
+    this.walk = new RunWalk({
+      ...options,
+      checkpoints: this.checkpoints,
+      stopping: () => this.stopping,
+      leaving: (held) => this.leaving(held),
+    });
+  }
+
+  start(): void {
+    const { signals } = this.options;
+    this.unsubscribe.push(
+      signals.onWake(() => this.lookSoon()),
+      signals.onCancelled((id) => this.held.get(id)?.abandon('cancelled')),
+    );
+    this.leases.start();
+    this.lookSoon();
+  }
+
+  /**
+   * Claims nothing more, lets steps under way finish for up to `graceMs`, then stops them; everything unfinished is
+   * handed back for others to go on at once.
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.stopping = true;
+    for (const unsubscribe of this.unsubscribe.splice(0)) unsubscribe();
+    if (this.timer) clearTimeout(this.timer);
+    await this.looking;
+    const finished = Promise.allSettled(this.walks);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const overdue = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    });
+    await Promise.race([finished, overdue]);
+    clearTimeout(timer);
+    await this.leases.stop();
+    const left = [...this.held.values()].filter((held) => !held.lost);
+    if (left.length > 0) {
+      const ids = left.map(({ id }) => id);
+      for (const held of left) held.abandon('the server is stopping');
+      await this.options.db
+        .write((trx) => releaseRuns(trx, this.owner, ids, now()))
+        .catch((error) =>
+          this.options.log.error('runs are left to their leases', { error: messageOf(error) }),
+        );
+    }
+    this.options.signals.wake();
+  }
+
+  /** Of this process; see `RunService.health` for the queue as a whole. */
+  health(): ExecutorHealth {
+    if (this.stopping) return { state: 'degraded', reason: 'the executor is stopping' };
+    if (this.trouble) return { state: 'degraded', reason: `runs cannot be claimed: ${this.trouble}` };
+    if (this.checkpoints.failing) return { state: 'degraded', reason: 'checkpoints cannot be written' };
+    return { state: 'running', reason: null };
+  }
+
+  private get leaseMs(): number {
+    return this.options.config.current.runs.lease_seconds * 1000;
+  }
+
+  private get free(): number {
+    let leaving = 0;
+    for (const held of this.held.values()) if (held.leaving) leaving++;
+    return this.options.config.current.runs.concurrency - this.held.size + leaving;
+  }
+
+  private leaving(held: HeldRun): void {
+    held.leaving = true;
+    this.lookSoon();
+  }
+
+  /** In the same round of the event loop as the checkpoints, so that claim and checkpoints share one commit. */
+  private lookSoon(): void {
+    if (this.scheduled || this.stopping) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      if (this.looking) this.lookAgain = true;
+      else this.looking = this.look().finally(() => this.afterLook());
+    });
+  }
+
+  private afterLook(): void {
+    this.looking = null;
+    if (!this.lookAgain) return;
+    this.lookAgain = false;
+    this.lookSoon();
+  }
+
+  /** Claims what there is, then sleeps until the next run is due, a lease ends, somebody wakes it, or it polls. */
+  private async look(): Promise<void> {
+    if (this.timer) clearTimeout(this.timer);
+    const { poll_interval_ms } = this.options.config.current.runs;
+    let sleepMs = poll_interval_ms;
+    try {
+      const time = now();
+      const { due, expiry } = await nextMoments(this.options.db.read);
+      if (!this.stopping && this.free > 0) {
+        const reclaimed = expiry !== null && expiry < time ? await this.claim('expired') : 0;
+        const claimed = due !== null && due <= time ? await this.claim('ready') : 0;
+        if (reclaimed + claimed > 0 && this.free > 0) this.lookAgain = true;
+        const next = Math.min(due ?? Number.POSITIVE_INFINITY, expiry ?? Number.POSITIVE_INFINITY) - time;
+        if (next > 0) sleepMs = Math.min(sleepMs, next + 1);
+      }
+      this.trouble = null;
+      this.options.metrics.alive();
+    } catch (error) {
+      this.trouble = messageOf(error);
+      this.options.log.warn('runs could not be claimed', { error: this.trouble });
+    }
+    if (!this.stopping) this.timer = setTimeout(() => this.lookSoon(), sleepMs);
+  }
+
+  private async claim(which: 'ready' | 'expired'): Promise<number> {
+    const { db } = this.options;
+    const limit = this.free;
+    if (limit <= 0) return 0;
+    const time = now();
+    const leaseUntil = time + this.leaseMs;
+    const claim = { owner: this.owner, now: time, leaseUntil, limit };
+    const rows = await db.write((trx) => claimRuns(trx, db.dialect, which, claim));
+    for (const row of rows) {
+      const held = new HeldRun(row, leaseUntil, which === 'expired');
+      this.held.set(held.id, held);
+      const walk = this.walk.carryOut(held).finally(() => {
+        this.walks.delete(walk);
+        // The run may have come back to us under a new token in the meantime.
+        if (this.held.get(held.id) === held) this.held.delete(held.id);
+        if (!held.leaving) this.lookSoon();
+      });
+      this.walks.add(walk);
+    }
+    return rows.length;
+  }
+}

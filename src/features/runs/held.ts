@@ -1,0 +1,41 @@
+/** A run in the hands of this executor: under its lease, with the token that every checkpoint must name. */
+import type { RunRow } from './engine_store.ts';
+import type { RunContext } from './queue.ts';
+import type { RunState } from './state.ts';
+
+export class HeldRun {
+  readonly id: string;
+  readonly token: number;
+  state: RunState;
+  context: RunContext;
+  /** Its last checkpoint here is being written: the place is as good as free. */
+  leaving = false;
+  private readonly controller = new AbortController();
+
+  constructor(
+    readonly row: RunRow,
+    /** Local and therefore never later than what the database holds. */
+    public leaseUntil: number,
+    /** Its former executor gave no sign of life: the attempt it was in counts as failed. */
+    readonly reclaimed: boolean,
+  ) {
+    this.id = row.id;
+    this.token = row.fencing_token;
+    this.state = { cursor: row.cursor, attempt: row.attempt };
+    this.context = JSON.parse(row.context);
+  }
+
+  /** True once the run belongs to somebody else, or to nobody. */
+  get lost(): boolean {
+    return this.controller.signal.aborted;
+  }
+
+  /** Fires when the run is lost: whatever is under way for it should stop. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  abandon(reason: string): void {
+    this.controller.abort(new Error(reason));
+  }
+}

@@ -1,0 +1,77 @@
+/** What the run engine counts. Workflow names are bounded, so that users cannot grow the metrics without end. */
+import type { Counter, Gauge, Histogram, Metrics } from '@/platform/metrics/instruments.ts';
+import { now } from '@/platform/time/clock.ts';
+import type { RunService } from './service.ts';
+import { STEP_TYPES } from './steps/registry.ts';
+
+export type RunOutcome = 'completed' | 'failed' | 'cancelled';
+type StepOutcome = 'succeeded' | 'failed';
+
+const MOST_WORKFLOW_NAMES = 100;
+const OTHER = 'other';
+const BOUNDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+export class RunMetrics {
+  private readonly runs: Counter;
+  private readonly steps: Histogram;
+  private readonly heartbeat: Gauge;
+  private readonly names = new Set<string>();
+
+  constructor(metrics: Metrics) {
+    this.runs = metrics.counter('ao_runs_total', {
+      help: 'Finished runs by workflow and outcome.',
+      labels: ['workflow', 'outcome'],
+    });
+    this.steps = metrics.histogram('ao_step_duration_seconds', {
+      help: 'Duration of step attempts by step type and outcome.',
+      labels: ['type', 'outcome'],
+      bounds: BOUNDS,
+      initial: STEP_TYPES.flatMap(({ type }) => [
+        { type, outcome: 'succeeded' },
+        { type, outcome: 'failed' },
+      ]),
+    });
+    this.heartbeat = metrics.gauge('ao_worker_heartbeat_timestamp_seconds', {
+      help: 'When a run executor of this server last looked for work.',
+      merge: 'max',
+    });
+  }
+
+  runEnded(workflow: string, outcome: RunOutcome): void {
+    this.runs.inc({ workflow: this.bounded(workflow), outcome });
+  }
+
+  stepEnded(type: string, outcome: StepOutcome, seconds: number): void {
+    this.steps.observe(seconds, { type, outcome });
+  }
+
+  alive(): void {
+    this.heartbeat.set(now() / 1000);
+  }
+
+  private bounded(name: string): string {
+    if (this.names.has(name)) return name;
+    if (this.names.size >= MOST_WORKFLOW_NAMES) return OTHER;
+    this.names.add(name);
+    return name;
+  }
+}
+
+/** The gauges of the queue, computed from the database when somebody scrapes. */
+export function registerQueueMetrics(metrics: Metrics, runs: RunService): void {
+  metrics.computed('ao_queue_depth', { help: 'Unfinished runs by state.' }, async () => {
+    const { queued, waiting, running } = await runs.queue();
+    return Object.entries({ queued, waiting, running }).map(([state, value]) => ({
+      labels: { state },
+      value,
+    }));
+  });
+  metrics.computed(
+    'ao_queue_oldest_timestamp_seconds',
+    { help: 'Since when the longest waiting due run is due; the time of the scrape when none is.' },
+    async () => {
+      const { oldestDueAt } = await runs.queue();
+      return [{ labels: {}, value: (oldestDueAt ?? now()) / 1000 }];
+    },
+  );
+}

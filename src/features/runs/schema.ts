@@ -1,0 +1,129 @@
+/** Runs as the API shows them, and the request that starts one by hand. */
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { LeadInput } from '@/features/leads/schema.ts';
+
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const time = (description: string) => Type.String({ format: 'date-time', description });
+
+export const TriggerInput = Type.Object(
+  {
+    workflow_id: Type.String({ minLength: 1, maxLength: 100 }),
+    lead_id: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 100, description: 'The stored lead to work on.' }),
+    ),
+    lead_data: Type.Optional({
+      ...LeadInput,
+      description: 'Instead of a stored lead, or in place of some of its fields. Not stored as a lead.',
+    }),
+    custom_context: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: 'For templates: `{{context.<name>}}`.',
+        examples: [{ campaign: 'spring' }],
+      }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    examples: [
+      { workflow_id: '0192f3a0-7f6e-7cc1-9d3b-3f1f6f0c9a11', custom_context: { campaign: 'spring' } },
+    ],
+  },
+);
+export type TriggerInput = Static<typeof TriggerInput>;
+
+export const Triggered = Type.Object({
+  workflow_id: Type.String(),
+  execution_id: Type.String(),
+  status: Type.Literal('triggered'),
+  message: Type.String({ examples: ['Workflow triggered'] }),
+  timestamp: time('When the run was stored.'),
+});
+export type Triggered = Static<typeof Triggered>;
+
+const Status = Type.Union([
+  Type.Literal('queued'),
+  Type.Literal('running'),
+  Type.Literal('waiting'),
+  Type.Literal('completed'),
+  Type.Literal('failed'),
+  Type.Literal('cancelled'),
+]);
+
+export const WorkflowStatus = Type.Object({
+  workflow_id: Type.String(),
+  status: Type.Union([Type.Literal('active'), Type.Literal('disabled')]),
+  execution_count: Type.Integer({ description: 'Runs that are still kept.' }),
+  last_execution: nullable(
+    Type.Object({
+      execution_id: Type.String(),
+      status: Status,
+      completed_at: nullable(time('Null while it has not ended.')),
+    }),
+  ),
+});
+export type WorkflowStatus = Static<typeof WorkflowStatus>;
+
+const run = {
+  id: Type.String(),
+  workflow_id: Type.String(),
+  workflow_version: Type.Integer(),
+  lead_id: nullable(Type.String()),
+  trigger: Type.String(),
+  status: Status,
+  step_index: Type.Integer({ description: 'Index of the next step; the number of steps at the end.' }),
+  attempt: Type.Integer({ description: 'Attempts made of that step so far.' }),
+  error: nullable(Type.String({ description: 'Of the last attempt, if it failed.' })),
+  available_at: time('Not carried out before this: a delay or a retry.'),
+  created_at: time('When it was triggered.'),
+  started_at: nullable(time('When an executor first took it.')),
+  completed_at: nullable(time('When it completed, failed or was cancelled.')),
+};
+
+export const Run = Type.Object(run, { additionalProperties: false });
+export type Run = Static<typeof Run>;
+
+export const RunDetail = Type.Object(
+  {
+    ...run,
+    custom_context: Type.Record(Type.String(), Type.Unknown()),
+    attempts: Type.Array(
+      Type.Object({
+        step_index: Type.Integer(),
+        step_id: Type.String(),
+        step_type: Type.String(),
+        attempt: Type.Integer(),
+        outcome: Type.Union([Type.Literal('succeeded'), Type.Literal('failed')]),
+        output: Type.Unknown(),
+        error: nullable(Type.String()),
+        started_at: time('Start of the attempt.'),
+        finished_at: time('End of the attempt.'),
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type RunDetail = Static<typeof RunDetail>;
+
+export const RunQuery = Type.Object(
+  {
+    workflow_id: Type.Optional(Type.String({ maxLength: 100 })),
+    lead_id: Type.Optional(Type.String({ maxLength: 100 })),
+    status: Type.Optional(Status),
+    limit: Type.Integer({ default: 100, minimum: 1, maximum: 1000 }),
+    before: Type.Optional(
+      Type.String({ maxLength: 100, description: 'The `next` of the page before: older runs follow.' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type RunQuery = Static<typeof RunQuery>;
+
+export const RunPage = Type.Object({
+  runs: Type.Array(Run),
+  next: nullable(Type.String({ description: 'Pass it as `before` for the next page; null on the last.' })),
+});
+export type RunPage = Static<typeof RunPage>;
+
+export const RunId = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 100, description: 'Id of the run.' }),
+});

@@ -1,0 +1,105 @@
+/**
+ * The life of a run as data: what an attempt's outcome makes of its state. Pure, so that every rule (retry,
+ * give up, rest, go on, hand back) is a row in a table of tests.
+ *
+ * queued → running → completed | failed; running → waiting → running (delay, retry); any of the three → cancelled.
+ */
+import type { CompiledStep } from '@/features/workflows/definition.ts';
+import type { RunAttemptsTable, RunStatus } from '@/platform/db/schema.ts';
+import { random } from '@/platform/time/clock.ts';
+
+/** Where a run stands. `attempt` counts the attempts made of the step at `cursor`. */
+export interface RunState {
+  readonly cursor: number;
+  readonly attempt: number;
+}
+
+export type Outcome =
+  | { readonly kind: 'succeeded'; readonly output: unknown; readonly resumeAt: number | null }
+  | {
+      readonly kind: 'failed';
+      readonly error: string;
+      readonly transient: boolean;
+      readonly retryAfterMs: number | null;
+      /** The worker died in the attempt: its lease has been waiting enough. */
+      readonly lost?: boolean;
+    };
+
+export interface RetryLimits {
+  readonly maxAttempts: number;
+  readonly baseMs: number;
+  readonly maxMs: number;
+}
+
+/** What a checkpoint writes about the run itself. */
+export interface NextState extends RunState {
+  readonly status: RunStatus;
+  readonly availableAt: number;
+  readonly error: string | null;
+}
+
+const LONGEST_RETRY_AFTER_MS = 86_400_000;
+
+/**
+ * Exponential backoff with full jitter: between nothing and `base × 2^(attempt-1)`, so that runs that failed
+ * together do not come back together. A `Retry-After` is a floor to which jitter is added.
+ */
+export function retryDelayMs(attempt: number, limits: RetryLimits, retryAfterMs: number | null): number {
+  const ceiling = Math.min(limits.maxMs, limits.baseMs * 2 ** Math.min(attempt - 1, 40));
+  const jitter = Math.round(random() * ceiling);
+  if (retryAfterMs === null) return jitter;
+  return Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) + Math.min(jitter, limits.baseMs);
+}
+
+/** The state after an attempt. `handBack`: this worker is stopping, another one shall go on. */
+export function afterAttempt(
+  state: RunState,
+  outcome: Outcome,
+  options: {
+    readonly isLast: boolean;
+    readonly retry: RetryLimits;
+    readonly now: number;
+    readonly handBack: boolean;
+  },
+): NextState {
+  const { now, handBack, isLast } = options;
+  const goOn: RunStatus = handBack ? 'queued' : 'running';
+  if (outcome.kind === 'succeeded') {
+    const next = { cursor: state.cursor + 1, attempt: 0, error: null };
+    if (outcome.resumeAt !== null && outcome.resumeAt > now) {
+      return { ...next, status: 'waiting', availableAt: outcome.resumeAt };
+    }
+    return { ...next, status: isLast ? 'completed' : goOn, availableAt: now };
+  }
+  const attempt = state.attempt + 1;
+  const next = { cursor: state.cursor, attempt, error: outcome.error };
+  if (!outcome.transient || attempt >= options.retry.maxAttempts) {
+    return { ...next, status: 'failed', availableAt: now };
+  }
+  if (outcome.lost) return { ...next, status: goOn, availableAt: now };
+  const delayMs = retryDelayMs(attempt, options.retry, outcome.retryAfterMs);
+  return { ...next, status: 'waiting', availableAt: now + delayMs };
+}
+
+/** The record of an attempt, as the API shows it. */
+export function attemptRow(
+  runId: string,
+  state: RunState,
+  step: Pick<CompiledStep, 'id' | 'type'>,
+  outcome: Outcome,
+  times: { readonly startedAt: number; readonly finishedAt: number },
+): RunAttemptsTable {
+  const failed = outcome.kind === 'failed';
+  return {
+    run_id: runId,
+    step_index: state.cursor,
+    attempt: state.attempt + 1,
+    step_id: step.id,
+    step_type: step.type,
+    outcome: outcome.kind,
+    output: failed ? null : JSON.stringify(outcome.output ?? null),
+    error: failed ? outcome.error : null,
+    started_at: times.startedAt,
+    finished_at: times.finishedAt,
+  };
+}

@@ -1,0 +1,41 @@
+/** What steps make of an answer from outside: an output to keep, or a failure that says whether it may pass. */
+import { StepFailure } from '@/features/workflows/step.ts';
+import type { OutboundAnswer } from '@/platform/outbound/client.ts';
+import { isTransientStatus, retryAfterMs } from '@/platform/outbound/failure.ts';
+import { now } from '@/platform/time/clock.ts';
+
+const MOST_KEPT_CHARACTERS = 65_536;
+const EXCERPT_CHARACTERS = 300;
+
+/** The body as JSON if it is JSON, else as text; cut when it is too long to be carried from step to step. */
+export function keptBody(answer: OutboundAnswer): { body: unknown; truncated?: true } {
+  if (answer.body.length > MOST_KEPT_CHARACTERS) {
+    return { body: answer.body.slice(0, MOST_KEPT_CHARACTERS).toWellFormed(), truncated: true };
+  }
+  return { body: parsed(answer.body) ?? answer.body };
+}
+
+/** JSON, or undefined when it is none. */
+export function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Throws for everything but 2xx. A redirect is a failure: nobody has checked where it leads. */
+export function requireSuccess(answer: OutboundAnswer, who: string): void {
+  const { status } = answer;
+  if (status >= 200 && status < 300) return;
+  if (status >= 300 && status < 400) {
+    throw new StepFailure(`${who} answered ${status}: redirects are not followed, give the final URL`, {
+      transient: false,
+    });
+  }
+  const excerpt = answer.body.slice(0, EXCERPT_CHARACTERS).trim();
+  throw new StepFailure(`${who} answered ${status}${excerpt ? `: ${excerpt}` : ''}`, {
+    transient: isTransientStatus(status),
+    retryAfterMs: retryAfterMs(answer.headers, now()),
+  });
+}

@@ -1,0 +1,39 @@
+/**
+ * `crm.upsert`: puts the lead into the configured CRM and stores the id of its record on the lead, in the same
+ * transaction as the checkpoint. The CRM gets the same idempotency key on every repetition.
+ */
+import { defineStep, StepFailure } from '@/features/workflows/step.ts';
+import { parsed, requireSuccess } from './answer.ts';
+
+export const crmUpsert = defineStep({
+  type: 'crm.upsert',
+  description: 'Creates or updates the lead in the CRM that is configured with POST /api/crm/config.',
+  parameters: {},
+  compile: () => ({
+    reads: new Set(['lead', 'context', 'run', 'workflow']),
+    async run({ services, scope, lead, leadId, actor, idempotencyKey, timeoutMs, signal }) {
+      if (scope.lead === null) {
+        const why = leadId ? 'the lead does not exist any more' : 'the run has no lead';
+        throw new StepFailure(why, { transient: false });
+      }
+      const answer = await services.connectors.upsert({ scope, idempotencyKey, timeoutMs, signal });
+      if (!answer) throw new StepFailure('no CRM is configured', { transient: false });
+      requireSuccess(answer, 'the CRM');
+      const body = parsed(answer.body);
+      // A broken answer comes from something between us and the CRM, and the repeated call bears the same key.
+      if (body === undefined) throw new StepFailure('the answer of the CRM is not JSON', { transient: true });
+      const crmId = answer.recordId(body);
+      if (crmId === null) {
+        throw new StepFailure('the answer of the CRM has no id at the configured id_path', {
+          transient: false,
+        });
+      }
+      const output = { crm_id: crmId, status: answer.status };
+      if (!lead) return { output };
+      return {
+        output,
+        apply: (trx) => services.leads.updateFromRun(trx, actor, lead.id, { crm_id: crmId }),
+      };
+    },
+  }),
+});

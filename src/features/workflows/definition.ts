@@ -1,0 +1,127 @@
+/**
+ * From the JSON of a workflow to something that can be carried out, or a precise list of what is wrong with it:
+ * every message has the pointer of its field. What passes here needs no checks later.
+ */
+import { TypeCompiler } from '@sinclair/typebox/compiler';
+import type { FieldError } from '@/platform/errors/problem.ts';
+import { InvalidRequest } from '@/platform/errors/problem.ts';
+import { type CompileOptions, compileText, compileUrl, compileValue } from '@/platform/template/template.ts';
+import type { WorkflowInput } from './schema.ts';
+import { pathProblem } from './scope.ts';
+import type { StepAction, StepCompiler, StepRetry, StepType } from './step.ts';
+
+export interface CompiledStep {
+  readonly id: string;
+  readonly type: string;
+  readonly retry: StepRetry;
+  readonly timeoutMs: number | null;
+  readonly action: StepAction;
+}
+
+export interface CompiledWorkflow {
+  readonly id: string;
+  readonly version: number;
+  readonly name: string;
+  readonly steps: readonly CompiledStep[];
+}
+
+/** A stored version that cannot be carried out: trying again would not help. */
+export class BrokenDefinition extends Error {
+  override name = 'BrokenDefinition';
+}
+
+type RawStep = WorkflowInput['steps'][number];
+interface Envelope {
+  retry?: StepRetry;
+  timeout_ms?: number;
+}
+
+export class Definitions {
+  private readonly types: ReadonlyMap<string, StepType>;
+  private readonly checks = new Map<string, ReturnType<typeof TypeCompiler.Compile>>();
+
+  constructor(readonly stepTypes: readonly StepType[]) {
+    this.types = new Map(stepTypes.map((type) => [type.type, type]));
+  }
+
+  /** Throws 422 that names every field that is wrong. */
+  validate(input: WorkflowInput): void {
+    const errors: FieldError[] = [];
+    this.compileSteps(input.steps, (path, message) => errors.push({ in: 'body', path, message }));
+    if (errors.length > 0) {
+      throw new InvalidRequest('The workflow definition has errors.', { errors: errors.slice(0, 50) });
+    }
+  }
+
+  /** A stored definition. Throws BrokenDefinition when a step type is gone or its rules have become stricter since. */
+  compile(id: string, version: number, definition: WorkflowInput): CompiledWorkflow {
+    const problems: string[] = [];
+    const steps = this.compileSteps(definition.steps, (path, message) =>
+      problems.push(`${path}: ${message}`),
+    );
+    if (problems.length > 0) {
+      throw new BrokenDefinition(
+        `version ${version} of workflow ${id} cannot be carried out: ${problems.join('; ')}`,
+      );
+    }
+    return { id, version, name: definition.name, steps };
+  }
+
+  private compileSteps(steps: readonly RawStep[], report: CompileOptions['report']): CompiledStep[] {
+    const earlier = new Set<string>();
+    return steps.flatMap((step, index) => {
+      const pointer = `/steps/${index}`;
+      if (earlier.has(step.id)) report(`${pointer}/id`, `the id "${step.id}" is taken by an earlier step`);
+      const type = this.types.get(step.type);
+      if (!type) {
+        report(
+          `${pointer}/type`,
+          `unknown step type "${step.type}"; known: ${[...this.types.keys()].join(', ')}`,
+        );
+      } else if (this.fits(type, step, pointer, report)) {
+        const action = type.compile(step, compilerAt(pointer, new Set(earlier), report));
+        earlier.add(step.id);
+        const { retry = {}, timeout_ms = null } = step as RawStep & Envelope;
+        return [{ id: step.id, type: step.type, retry, timeoutMs: timeout_ms, action }];
+      }
+      earlier.add(step.id);
+      return [];
+    });
+  }
+
+  private fits(type: StepType, step: RawStep, pointer: string, report: CompileOptions['report']): boolean {
+    let check = this.checks.get(type.type);
+    if (!check) {
+      check = TypeCompiler.Compile(type.schema);
+      this.checks.set(type.type, check);
+    }
+    if (check.Check(step)) return true;
+    const seen = new Set<string>();
+    for (const { path, message } of check.Errors(step)) {
+      if (seen.has(path)) continue;
+      seen.add(path);
+      const known = Object.keys(type.schema.properties);
+      const unknown = message === 'Unexpected property';
+      report(`${pointer}${path}`, unknown ? `unknown field; ${type.type} has ${known.join(', ')}` : message);
+    }
+    return false;
+  }
+}
+
+function compilerAt(
+  pointer: string,
+  earlier: ReadonlySet<string>,
+  report: CompileOptions['report'],
+): StepCompiler {
+  const options = (relative: string): CompileOptions => ({
+    pointer: `${pointer}${relative}`,
+    check: (path) => pathProblem(path, earlier),
+    report,
+  });
+  return {
+    text: (source, relative) => compileText(source, options(relative)),
+    url: (source, relative) => compileUrl(source, options(relative)),
+    value: (source, relative) => compileValue(source, options(relative)),
+    report: (relative, message) => report(`${pointer}${relative}`, message),
+  };
+}

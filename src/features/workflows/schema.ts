@@ -1,0 +1,100 @@
+/** Workflows as the API shows and takes them. What a step may hold depends on its type: see `definition.ts`. */
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+const Trigger = Type.Union([Type.Literal('lead.created'), Type.Literal('manual')], {
+  description: 'What starts a run by itself. Any workflow can also be started by hand.',
+});
+export type Trigger = Static<typeof Trigger>;
+
+const fields = {
+  name: Type.String({ minLength: 1, maxLength: 100, examples: ['New lead to CRM'] }),
+  description: nullable(Type.String({ maxLength: 2000 })),
+  trigger: Trigger,
+  enabled: Type.Boolean({ default: true, description: 'false: no new runs; those under way finish.' }),
+};
+
+/** Only the outline: each step is checked against the schema of its own type, so that errors name the field. */
+const Step = Type.Object({ id: Type.String(), type: Type.String() }, { additionalProperties: true });
+
+const EXAMPLE = {
+  name: 'New lead to CRM',
+  description: 'Puts every new lead into the CRM, then tells the sales chat.',
+  trigger: 'lead.created',
+  steps: [
+    { id: 'crm', type: 'crm.upsert', retry: { max_attempts: 8 } },
+    {
+      id: 'tell',
+      type: 'http.request',
+      method: 'POST',
+      url: 'https://chat.example.com/hooks/sales',
+      body: { text: 'New lead {{lead.first_name}} {{lead.last_name}}: {{steps.crm.output.crm_id}}' },
+    },
+  ],
+};
+
+export const WorkflowInput = Type.Object(
+  {
+    name: fields.name,
+    description: Type.Optional(fields.description),
+    trigger: fields.trigger,
+    enabled: Type.Optional(fields.enabled),
+    steps: Type.Array(Step, { minItems: 1, maxItems: 100 }),
+  },
+  { additionalProperties: false, examples: [EXAMPLE] },
+);
+export type WorkflowInput = Static<typeof WorkflowInput>;
+
+export const Workflow = Type.Object(
+  {
+    id: Type.String(),
+    ...fields,
+    version: Type.Integer({ minimum: 1, description: 'Grows with each change; the ETag.' }),
+    steps: Type.Array(Step),
+    created_at: Type.String({ format: 'date-time' }),
+    updated_at: Type.String({ format: 'date-time' }),
+  },
+  { additionalProperties: false },
+);
+export type Workflow = Static<typeof Workflow>;
+
+export const WorkflowVersion = Type.Object(
+  {
+    workflow_id: Type.String(),
+    version: Type.Integer({ minimum: 1 }),
+    ...fields,
+    steps: Type.Array(Step),
+    created_by: nullable(Type.String()),
+    created_at: Type.String({ format: 'date-time' }),
+  },
+  { additionalProperties: false },
+);
+export type WorkflowVersion = Static<typeof WorkflowVersion>;
+
+export const WorkflowQuery = Type.Object(
+  {
+    skip: Type.Integer({ default: 0, minimum: 0, maximum: 1_000_000_000 }),
+    limit: Type.Integer({ default: 100, minimum: 1, maximum: 1000 }),
+    trigger: Type.Optional(fields.trigger),
+  },
+  { additionalProperties: false },
+);
+export type WorkflowQuery = Static<typeof WorkflowQuery>;
+
+export const WorkflowPage = Type.Object({
+  total: Type.Integer(),
+  skip: Type.Integer(),
+  limit: Type.Integer(),
+  workflows: Type.Array(Workflow),
+});
+export type WorkflowPage = Static<typeof WorkflowPage>;
+
+/** Not restricted to UUIDs: an id that cannot exist is simply not found. */
+export const WorkflowId = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 100, description: 'Id of the workflow.' }),
+});
+export const WorkflowVersionId = Type.Object({
+  ...WorkflowId.properties,
+  version: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
+});

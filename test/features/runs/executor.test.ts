@@ -1,0 +1,390 @@
+import { expect, test } from 'bun:test';
+import { forEachDatabase } from '@test/support/databases.ts';
+import { until } from '@test/support/wait.ts';
+import { sql } from 'kysely';
+import type { RunDetail } from '@/features/runs/schema.ts';
+import { STEP_TYPES } from '@/features/runs/steps/registry.ts';
+import { defineStep } from '@/features/workflows/step.ts';
+import type { RunStatus } from '@/platform/db/schema.ts';
+import { type Engine, engine, tester } from './engine.ts';
+import { recorder } from './recorder.ts';
+
+const ended = (status: RunStatus): boolean => ['completed', 'failed', 'cancelled'].includes(status);
+
+async function runEnds({ runs }: Engine, id: string): Promise<RunDetail> {
+  await until(async () => ended((await runs.get(id)).status), { timeoutMs: 10_000 });
+  return runs.get(id);
+}
+
+forEachDatabase('the run executor', (open) => {
+  test('carries out every step in order, each a checkpoint, and keeps the outputs', async () => {
+    await using server = recorder(({ path }) => Response.json({ at: path }));
+    const e = engine(await open());
+    const executor = e.executor('a');
+    executor.start();
+    const workflow = await e.workflow([
+      {
+        id: 'one',
+        type: 'http.request',
+        method: 'POST',
+        url: `${server.url}/one`,
+        body: { c: '{{context.c}}' },
+      },
+      { id: 'rest', type: 'delay', duration_ms: 30 },
+      { id: 'two', type: 'http.request', url: `${server.url}/two?at={{steps.one.output.body.at}}` },
+    ]);
+    const run = await runEnds(e, await e.start(workflow.id, { custom_context: { c: 7 } }));
+    await executor.stop(1000);
+
+    expect(run.status).toBe('completed');
+    expect(run.step_index).toBe(3);
+    expect(run.attempts.map(({ step_id, attempt, outcome }) => [step_id, attempt, outcome])).toEqual([
+      ['one', 1, 'succeeded'],
+      ['rest', 1, 'succeeded'],
+      ['two', 1, 'succeeded'],
+    ]);
+    expect(server.calls.map(({ path }) => path)).toEqual(['/one', '/two?at=%2Fone']);
+    expect(server.calls[0]?.body).toBe('{"c":7}');
+    expect(server.keys()).toEqual([`${run.id}:one`, `${run.id}:two`]);
+  });
+
+  test('tries a failing step again with the same key, and keeps every attempt', async () => {
+    await using server = recorder((_, index) =>
+      index < 2 ? new Response('not yet', { status: index === 0 ? 503 : 429 }) : Response.json({ ok: true }),
+    );
+    const e = engine(await open());
+    const executor = e.executor('a');
+    executor.start();
+    const workflow = await e.workflow([
+      { id: 'call', type: 'http.request', method: 'POST', url: server.url },
+    ]);
+    const run = await runEnds(e, await e.start(workflow.id));
+    await executor.stop(1000);
+
+    expect(run.status).toBe('completed');
+    expect(run.error).toBeNull();
+    expect(run.attempts.map(({ attempt, outcome, error }) => [attempt, outcome, error])).toEqual([
+      [1, 'failed', 'the server answered 503: not yet'],
+      [2, 'failed', 'the server answered 429: not yet'],
+      [3, 'succeeded', null],
+    ]);
+    expect(new Set(server.keys())).toEqual(new Set([`${run.id}:call`]));
+  });
+
+  test('waits at least as long as Retry-After says', async () => {
+    await using server = recorder((_, index) =>
+      index === 0 ? new Response('', { status: 429, headers: { 'retry-after': '1' } }) : Response.json({}),
+    );
+    const e = engine(await open());
+    const executor = e.executor('a');
+    executor.start();
+    const workflow = await e.workflow([{ id: 'call', type: 'http.request', url: server.url }]);
+    const run = await runEnds(e, await e.start(workflow.id));
+    await executor.stop(1000);
+
+    const [first, second] = run.attempts;
+    expect(
+      Date.parse(second?.started_at ?? '') - Date.parse(first?.finished_at ?? ''),
+    ).toBeGreaterThanOrEqual(1000);
+  });
+
+  test('does not repeat what the server refuses', async () => {
+    await using server = recorder(() => new Response('no such thing', { status: 404 }));
+    const e = engine(await open());
+    const executor = e.executor('a');
+    executor.start();
+    const workflow = await e.workflow([{ id: 'call', type: 'http.request', url: server.url }]);
+    const run = await runEnds(e, await e.start(workflow.id));
+    await executor.stop(1000);
+
+    expect(run.status).toBe('failed');
+    expect(run.error).toBe('the server answered 404: no such thing');
+    expect(server.calls).toHaveLength(1);
+  });
+
+  test('gives up after the last attempt', async () => {
+    await using server = recorder(() => new Response('', { status: 500 }));
+    const e = engine(await open());
+    const executor = e.executor('a');
+    executor.start();
+    const workflow = await e.workflow([
+      { id: 'call', type: 'http.request', url: server.url, retry: { max_attempts: 3, base_ms: 1 } },
+    ]);
+    const run = await runEnds(e, await e.start(workflow.id));
+    await executor.stop(1000);
+
+    expect(run.status).toBe('failed');
+    expect(run.attempts).toHaveLength(3);
+  });
+
+  test('stops a step that takes too long', async () => {
+    await using server = recorder(() => Bun.sleep(2000).then(() => Response.json({})));
+    const e = engine(await open());
+    const executor = e.executor('a');
+    executor.start();
+    const workflow = await e.workflow([
+      { id: 'call', type: 'http.request', url: server.url, timeout_ms: 50, retry: { max_attempts: 1 } },
+    ]);
+    const run = await runEnds(e, await e.start(workflow.id));
+    await executor.stop(1000);
+
+    expect(run.status).toBe('failed');
+    expect(run.error).toContain('in 50 ms');
+  });
+
+  test('a run claimed by another is never written by the one that lost it', async () => {
+    const released = Promise.withResolvers<void>();
+    const calls: string[] = [];
+    const hold = defineStep({
+      type: 'hold',
+      description: 'Waits in the hands of its first executor.',
+      parameters: {},
+      compile: () => ({
+        reads: new Set(),
+        async run({ idempotencyKey }) {
+          calls.push(idempotencyKey);
+          if (calls.length === 1) await released.promise;
+          return { output: `call ${calls.length}` };
+        },
+      }),
+    });
+    const e = engine(await open(), { stepTypes: [...STEP_TYPES, hold] });
+    const zombie = e.executor('zombie');
+    zombie.start();
+    const workflow = await e.workflow([
+      { id: 'held', type: 'hold' },
+      { id: 'end', type: 'delay', duration_ms: 0 },
+    ]);
+    const id = await e.start(workflow.id);
+    await until(() => calls.length === 1, { timeoutMs: 5000 });
+    // As if the first executor had been frozen until its lease ended.
+    await e.db.write((trx) => trx.updateTable('runs').set({ lease_until: 1 }).where('id', '=', id).execute());
+    const other = e.executor('other');
+    other.start();
+    const run = await runEnds(e, id);
+    released.resolve();
+    await zombie.stop(1000);
+    await other.stop(1000);
+
+    expect(calls).toEqual([`${id}:held`, `${id}:held`]);
+    expect(
+      run.attempts.map(({ step_id, attempt, outcome, error }) => [step_id, attempt, outcome, error]),
+    ).toEqual([
+      ['held', 1, 'failed', 'the worker that carried it out gave no sign of life'],
+      ['held', 2, 'succeeded', null],
+      ['end', 1, 'succeeded', null],
+    ]);
+    expect(await e.runs.get(id)).toEqual(run);
+  });
+
+  test('renews its leases, so that a long step is not taken over', async () => {
+    let calls = 0;
+    await using server = recorder(async () => {
+      calls++;
+      await Bun.sleep(3000);
+      return Response.json({});
+    });
+    const e = engine(await open(), { runs: { lease_seconds: 2 } });
+    const [a, b] = [e.executor('a'), e.executor('b')];
+    a.start();
+    b.start();
+    const workflow = await e.workflow([{ id: 'slow', type: 'http.request', url: server.url }]);
+    const run = await runEnds(e, await e.start(workflow.id));
+    await Promise.all([a.stop(1000), b.stop(1000)]);
+
+    expect(run.status).toBe('completed');
+    expect(calls).toBe(1);
+  });
+
+  test('hands runs back when it stops, and another goes on with the same key', async () => {
+    const answers = Promise.withResolvers<void>();
+    await using server = recorder(async (_, index) => {
+      if (index === 0) await answers.promise;
+      return Response.json({});
+    });
+    const e = engine(await open());
+    const first = e.executor('first');
+    first.start();
+    const workflow = await e.workflow([
+      { id: 'call', type: 'http.request', method: 'POST', url: server.url },
+    ]);
+    const id = await e.start(workflow.id);
+    await until(() => server.calls.length === 1, { timeoutMs: 5000 });
+    await first.stop(50);
+    expect(await e.runs.get(id)).toMatchObject({ status: 'queued', attempt: 0 });
+
+    const second = e.executor('second');
+    second.start();
+    const run = await runEnds(e, id);
+    answers.resolve();
+    await second.stop(1000);
+    expect(run.status).toBe('completed');
+    expect(server.keys()).toEqual([`${id}:call`, `${id}:call`]);
+  });
+
+  test('lets a step under way finish when it stops, and hands the run back behind it', async () => {
+    await using server = recorder(() => Bun.sleep(200).then(() => Response.json({})));
+    const e = engine(await open());
+    const executor = e.executor('a');
+    executor.start();
+    const workflow = await e.workflow([
+      { id: 'one', type: 'http.request', url: server.url },
+      { id: 'two', type: 'http.request', url: server.url },
+    ]);
+    const id = await e.start(workflow.id);
+    await until(() => server.calls.length === 1, { timeoutMs: 5000 });
+    await executor.stop(5000);
+    expect(await e.runs.get(id)).toMatchObject({ status: 'queued', step_index: 1 });
+    expect(server.calls).toHaveLength(1);
+  });
+
+  test('cancels a queued run and a running one', async () => {
+    await using server = recorder(() => Bun.sleep(5000).then(() => Response.json({})));
+    const e = engine(await open());
+    const workflow = await e.workflow([{ id: 'call', type: 'http.request', url: server.url }]);
+    const queued = await e.start(workflow.id);
+    expect((await e.runs.cancel(tester, queued)).status).toBe('cancelled');
+    const executor = e.executor('a');
+    executor.start();
+    const running = await e.start(workflow.id);
+    await until(() => server.calls.length === 1, { timeoutMs: 5000 });
+    await e.runs.cancel(tester, running);
+    await executor.stop(2000);
+    expect(await e.runs.get(running)).toMatchObject({ status: 'cancelled', attempts: [] });
+    expect(e.runs.cancel(tester, running)).rejects.toThrow('ended already');
+    expect(e.runs.cancel(tester, 'nothing')).rejects.toThrow('There is no run');
+  });
+
+  test('two executors share a backlog, and each run is carried out once', async () => {
+    const seen = new Map<string, number>();
+    const count = defineStep({
+      type: 'count',
+      description: 'Counts.',
+      parameters: {},
+      compile: () => ({
+        reads: new Set(),
+        run({ idempotencyKey }) {
+          seen.set(idempotencyKey, (seen.get(idempotencyKey) ?? 0) + 1);
+          return { output: null };
+        },
+      }),
+    });
+    const e = engine(await open(), { stepTypes: [count], runs: { concurrency: 8 } });
+    const workflow = await e.workflow([
+      { id: 'a', type: 'count' },
+      { id: 'b', type: 'count' },
+    ]);
+    await Promise.all(Array.from({ length: 100 }, () => e.start(workflow.id)));
+    const executors = [e.executor('1'), e.executor('2')];
+    for (const executor of executors) executor.start();
+    await until(async () => (await e.runs.list({ status: 'completed', limit: 1000 })).runs.length === 100, {
+      timeoutMs: 10_000,
+    });
+    await Promise.all(executors.map((executor) => executor.stop(1000)));
+    expect(seen.size).toBe(200);
+    expect([...seen.values()].every((times) => times === 1)).toBe(true);
+  });
+
+  test('a new lead starts the workflows of its trigger in its own transaction, and the CRM gets it once', async () => {
+    await using crm = recorder((_, index) =>
+      index === 0 ? new Response('', { status: 502 }) : Response.json({ data: { id: 4711 } }),
+    );
+    const e = engine(await open());
+    await e.connectors.configure(tester, {
+      method: 'PUT',
+      url: `${crm.url}/contacts/{{lead.email}}`,
+      body: { mail: '{{lead.email}}', via: '{{workflow.name}}' },
+      id_path: 'data.id',
+      auth: { type: 'bearer', token: 'secret-token' },
+    });
+    await e.workflow(
+      [
+        { id: 'crm', type: 'crm.upsert' },
+        {
+          id: 'mark',
+          type: 'lead.update',
+          fields: { custom_fields: { crm: '{{steps.crm.output.crm_id}}' } },
+        },
+      ],
+      { trigger: 'lead.created', name: 'to crm' },
+    );
+    await e.workflow([{ id: 'never', type: 'crm.upsert' }], { trigger: 'lead.created', enabled: false });
+    const executor = e.executor('a');
+    executor.start();
+    const { id } = await e.leads.create(tester, { email: 'ada+x@example.com' }, null);
+    const [run] = (await e.runs.list({ lead_id: id, limit: 10 })).runs;
+    const done = await runEnds(e, run?.id ?? '');
+    await executor.stop(1000);
+
+    expect(done.status).toBe('completed');
+    expect((await e.runs.list({ lead_id: id, limit: 10 })).runs).toHaveLength(1);
+    const lead = await e.leads.get(id);
+    expect(lead?.crm_id).toBe('4711');
+    expect(lead?.custom_fields).toEqual({ crm: '4711' });
+    expect(crm.calls.map(({ path }) => path)).toEqual([
+      '/contacts/ada%2Bx%40example.com',
+      '/contacts/ada%2Bx%40example.com',
+    ]);
+    expect(crm.calls[1]?.body).toBe('{"mail":"ada+x@example.com","via":"to crm"}');
+    expect(crm.calls[1]?.headers.get('authorization')).toBe('Bearer secret-token');
+    expect(crm.keys()).toEqual([`${done.id}:crm`, `${done.id}:crm`]);
+  });
+
+  test('a run whose lead is gone fails and says so', async () => {
+    const e = engine(await open());
+    await e.workflow([{ id: 'mark', type: 'lead.update', fields: { source: 'x' } }], {
+      trigger: 'lead.created',
+    });
+    const { id } = await e.leads.create(tester, { email: 'a@example.com' }, null);
+    await e.leads.remove(tester, id, null);
+    const executor = e.executor('a');
+    executor.start();
+    const [run] = (await e.runs.list({ lead_id: id, limit: 10 })).runs;
+    expect(await runEnds(e, run?.id ?? '')).toMatchObject({
+      status: 'failed',
+      error: 'the lead does not exist any more',
+    });
+    await executor.stop(1000);
+  });
+
+  test('a run stays on the version it began with', async () => {
+    await using server = recorder(() => Response.json({}));
+    const e = engine(await open());
+    const workflow = await e.workflow([
+      { id: 'rest', type: 'delay', duration_ms: 150 },
+      { id: 'old', type: 'http.request', url: `${server.url}/old` },
+    ]);
+    const executor = e.executor('a');
+    executor.start();
+    const id = await e.start(workflow.id);
+    await e.workflows.replace(
+      tester,
+      workflow.id,
+      {
+        name: 'test',
+        trigger: 'manual',
+        steps: [{ id: 'new', type: 'http.request', url: `${server.url}/new` }],
+      },
+      1,
+    );
+    await e.workflows.remove(tester, workflow.id, 2);
+    expect((await runEnds(e, id)).status).toBe('completed');
+    expect(server.calls.map(({ path }) => path)).toEqual(['/old']);
+    await executor.stop(1000);
+  });
+
+  test('tells how deep the queue is', async () => {
+    const e = engine(await open());
+    const workflow = await e.workflow([{ id: 'rest', type: 'delay', duration_ms: 60_000 }]);
+    await Promise.all([e.start(workflow.id), e.start(workflow.id)]);
+    expect(await e.runs.queueDepth()).toBe(2);
+    await e.db.write((trx) => sql`update runs set available_at = available_at - 60000`.execute(trx));
+    const fresh = engine(e.db);
+    expect(await fresh.runs.health()).toMatchObject({ state: 'degraded' });
+    const executor = fresh.executor('a');
+    executor.start();
+    await until(async () => (await engine(e.db).runs.queue()).waiting === 2, { timeoutMs: 5000 });
+    expect(await engine(e.db).runs.queueDepth()).toBe(0);
+    await executor.stop(1000);
+  });
+});
