@@ -18,7 +18,7 @@ interface OpenOptions {
 /** A new database with all tables; closed and removed after the tests of its block. */
 export type OpenDatabase = (options?: OpenOptions) => Promise<Database>;
 
-const requireServices = Bun.env.REQUIRE_SERVICES === '1';
+export const requireServices = Bun.env.REQUIRE_SERVICES === '1';
 
 export function forEachDatabase(name: string, define: (open: OpenDatabase) => void): void {
   describe(`${name} on SQLite`, () => define(opener(async () => 'sqlite:test.sqlite3')));

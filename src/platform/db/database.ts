@@ -12,8 +12,10 @@ export interface Database {
   readonly read: Reader;
   /**
    * Carries out `work` as one transaction; resolves after it is durable. A throw rolls this work back, and only
-   * this. Inside, await queries only: the write turn of the whole server is held meanwhile. May be carried
-   * out in one commit with the work of other callers. Throws StorageFull (507) on a full disk.
+   * this; so does a query that fails, even when `work` catches it (PostgreSQL knows no other way). Inside, await
+   * queries only: the write turn of the whole server is held meanwhile, and a `write` inside a `write` would wait
+   * for itself. May be carried out in one commit with the work of other callers. Throws StorageFull (507) on a
+   * full disk.
    */
   write<T>(work: (trx: Transaction) => Promise<T>): Promise<T>;
   /** Throws when the database does not answer. */

@@ -6,7 +6,7 @@ import type { Database } from './database.ts';
 import { openPostgres } from './postgres/open.ts';
 import { openSqlite } from './sqlite/open.ts';
 
-export interface OpenOptions {
+interface OpenOptions {
   /** `sqlite:FILE` (relative to the data folder) or `postgres://…`. */
   readonly url: string;
   /** PostgreSQL connections of this process. */

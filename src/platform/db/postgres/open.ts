@@ -63,7 +63,7 @@ async function run(
   return { rows, numAffectedRows: BigInt(rowCount ?? 0) };
 }
 
-export interface PostgresOptions {
+interface PostgresOptions {
   readonly url: string;
   readonly poolSize: number;
   readonly log: Logger;

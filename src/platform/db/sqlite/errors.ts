@@ -14,7 +14,8 @@ export const isBusy = (error: unknown): boolean => codeOf(error).startsWith('SQL
 /** StorageFull for a full disk, whichever way SQLite met it; anything else unchanged. */
 export function translated(error: unknown, path: string): unknown {
   const code = codeOf(error);
-  const full = code === 'SQLITE_FULL' || (code.startsWith('SQLITE_IOERR') && nothingFree(path));
+  const full =
+    code === 'SQLITE_FULL' || code === 'ENOSPC' || (code.startsWith('SQLITE_IOERR') && nothingFree(path));
   return full
     ? new StorageFull('The disk of the database is full: nothing was changed.', { cause: error })
     : error;
@@ -37,10 +38,14 @@ export function openFailure(error: unknown, path: string): unknown {
       cause: error,
     });
   }
-  if (code === 'SQLITE_CANTOPEN' || code === 'SQLITE_READONLY' || code.startsWith('SQLITE_PERM')) {
+  if (/^(SQLITE_(CANTOPEN|READONLY|PERM)|EACCES|EISDIR|ENOTDIR|EPERM|EROFS)/.test(code)) {
     return new CommandFailure(`the database ${path} cannot be opened for writing (${messageOf(error)})`, 1, {
       cause: error,
     });
   }
-  return translated(error, path);
+  const known = translated(error, path);
+  if (known instanceof StorageFull) {
+    return new CommandFailure(`the disk is full: the database ${path} cannot be opened`, 1, { cause: error });
+  }
+  return known;
 }

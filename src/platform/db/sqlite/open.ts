@@ -1,5 +1,5 @@
 /** The SQLite file of a data folder as a `Database`. */
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { DataPaths } from '@/platform/config/paths.ts';
@@ -30,18 +30,24 @@ const parts: DialectParts = {
   },
 };
 
-export interface SqliteOptions {
+const IDLE_LIMIT_MS = 10_000;
+
+interface SqliteOptions {
   readonly url: string;
   readonly paths: DataPaths;
   readonly log: Logger;
   readonly turns?: 'server' | 'local' | undefined;
+  /** A transaction that runs no query for so long is undone (10 s unless given). */
+  readonly idleLimitMs?: number;
 }
 
 /** Creates the file and its folder if need be. */
 export async function openSqlite(options: SqliteOptions): Promise<Database> {
   const path = filePath(options);
   const { write, read } = openFile(path);
-  const writer = new Writer({ connection: write, parts, path, turns: await turnsFor(options) });
+  const { idleLimitMs = IDLE_LIMIT_MS } = options;
+  const turns = await turnsFor(options);
+  const writer = new Writer({ connection: write, parts, path, turns, idleLimitMs });
   const readers = new StatementExecutor(
     parts,
     (sql, parameters) => {
@@ -79,6 +85,8 @@ function filePath({ url, paths }: SqliteOptions): string {
 function openFile(path: string): { write: SqliteConnection; read: SqliteConnection } {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    // SQLite gives its side files the mode of this one: nobody else may read them.
+    closeSync(openSync(path, 'a', 0o600));
     const write = new SqliteConnection(path, 'write');
     return { write, read: new SqliteConnection(path, 'read') };
   } catch (error) {

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import type { Socket } from 'bun';
 import type { Logger } from '@/platform/log/log.ts';
 import { now } from '@/platform/time/clock.ts';
-import { TURN } from '../turns.ts';
+import { TURN } from '../turn_order.ts';
 import type { Turns } from './turn.ts';
 
 const RECONNECT_MS = 100;

@@ -3,7 +3,7 @@
  * each caller in a savepoint of one BEGIN IMMEDIATE, and made durable by one commit: one fsync for all of them.
  * A caller is answered after the commit; a caller that fails is undone alone.
  */
-import { Unavailable } from '@/platform/errors/problem.ts';
+import { StorageFull, Unavailable } from '@/platform/errors/problem.ts';
 import { now, random } from '@/platform/time/clock.ts';
 import type { Transaction } from '../database.ts';
 import { type DialectParts, kyselyOver, StatementExecutor } from '../executor.ts';
@@ -14,7 +14,6 @@ import type { Turns } from './turn.ts';
 const MAX_CALLERS = 200;
 const MAX_BATCH_MS = 8;
 const BUSY_LIMIT_MS = 30_000;
-const DEFAULT_IDLE_LIMIT_MS = 10_000;
 
 type Outcome =
   | { readonly ok: true; readonly value: unknown }
@@ -32,7 +31,7 @@ interface Options {
   readonly path: string;
   readonly turns: Turns;
   /** A transaction that runs no query for so long is undone: it waits for something that may never come. */
-  readonly idleLimitMs?: number;
+  readonly idleLimitMs: number;
 }
 
 export class Writer {
@@ -40,11 +39,13 @@ export class Writer {
   private busy = false;
   private closed = false;
   private queries = 0;
+  /** The last write found the disk full. */
+  private starved = false;
   private abandon: (() => void) | null = null;
   private readonly watch: ReturnType<typeof setInterval>;
 
   constructor(private readonly options: Options) {
-    this.watch = this.watchIdle(options.idleLimitMs ?? DEFAULT_IDLE_LIMIT_MS);
+    this.watch = this.watchIdle(options.idleLimitMs);
   }
 
   write<T>(work: (trx: Transaction) => Promise<T>): Promise<T> {
@@ -77,19 +78,20 @@ export class Writer {
     const answers = await this.batch(calls).catch((error) =>
       calls.map(() => ({ ok: false, error }) as Outcome),
     );
+    if (answers.some(isStorageFull)) this.starved = true;
     // Callers that found no room go first in the next turn.
     if (answers.length < calls.length) this.waiting.unshift(...calls.splice(answers.length));
     const more = this.waiting.length > 0;
     this.options.turns.give(more);
     this.busy = false;
     // The next process is already at work while these are answered.
-    for (let index = 0; index < answers.length; index++)
-      answer(calls[index] as Caller, answers[index] as Outcome);
+    for (const [index, outcome] of answers.entries()) answer(calls[index] as Caller, outcome);
     if (more) this.start();
   }
 
   /** Outcomes of as many callers, from the first on, as one transaction had room for. */
   private async batch(calls: readonly Caller[]): Promise<Outcome[]> {
+    if (this.starved) this.makeRoom();
     await this.begin();
     const startedAt = performance.now();
     const outcomes: Outcome[] = [];
@@ -167,13 +169,22 @@ export class Writer {
       this.rollback();
       return outcomes;
     }
-    // A caller that was alone has no savepoint: its failure was handled above.
     try {
       connection.command('commit');
       return outcomes;
     } catch (error) {
       this.rollback();
       return undone(outcomes, { ok: false, error: translated(error, path) });
+    }
+  }
+
+  /** Copies the WAL into the file while there is room for that, so that the next write can use its space again. */
+  private makeRoom(): void {
+    try {
+      this.options.connection.run('pragma wal_checkpoint(passive)', []);
+      this.starved = false;
+    } catch {
+      // No room even for this: the next write will try again.
     }
   }
 
@@ -206,6 +217,8 @@ const undone = (outcomes: readonly Outcome[], cause: Outcome): Outcome[] => {
   const failure: Outcome = cause.ok ? { ok: false, error: new Error('the transaction was undone') } : cause;
   return outcomes.map((outcome) => (outcome.ok ? failure : outcome));
 };
+
+const isStorageFull = (outcome: Outcome): boolean => !outcome.ok && outcome.error instanceof StorageFull;
 
 function answer(call: Caller, outcome: Outcome): void {
   if (outcome.ok) call.resolve(outcome.value);
