@@ -1,0 +1,107 @@
+/**
+ * ioredis clients as the configuration and the target say: one server, a sentinel's master, a cluster, or the
+ * embedded Redis. They queue nothing and repeat nothing: what cannot be sent fails at once, because a take that
+ * is sent twice counts twice.
+ */
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import { Cluster, type CommonRedisOptions, Redis } from 'ioredis';
+import type { Config } from '@/platform/config/schema.ts';
+import type { RedisTarget } from '@/platform/ipc/messages.ts';
+import { random } from '@/platform/time/clock.ts';
+
+export type RedisConfig = Config['redis'];
+export type RedisClient = Redis | Cluster;
+
+const FIRST_RETRY_MS = 50;
+const LONGEST_RETRY_MS = 1000;
+
+/** Doubles up to a second, with jitter so that a fleet does not come back in one instant. */
+function retryDelayMs(attempt: number): number {
+  const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 10));
+  return Math.round(delay * (0.5 + random() / 2));
+}
+
+const address = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
+
+/** Where Redis is, for people: never holds a password. */
+export function endpointOf(config: RedisConfig, target: RedisTarget): string {
+  if (target.mode === 'embedded') return target.socketPath;
+  if (config.cluster_nodes.length > 0) return `cluster ${config.cluster_nodes.map(address).join(', ')}`;
+  if (config.sentinels.length > 0) {
+    return `${config.sentinel_name} of sentinels ${config.sentinels.map(address).join(', ')}`;
+  }
+  return address(config);
+}
+
+/** Whether one command may touch several keys. */
+export const spansKeys = (config: RedisConfig, target: RedisTarget): boolean =>
+  target.mode === 'embedded' || config.cluster_nodes.length === 0;
+
+function tlsOptions(config: RedisConfig): { tls?: ConnectionOptions } {
+  if (!config.tls) return {};
+  return {
+    tls: {
+      rejectUnauthorized: config.tls_verify,
+      ...(config.tls_ca_file === null ? {} : { ca: readFileSync(config.tls_ca_file, 'utf8') }),
+    },
+  };
+}
+
+/** A client that begins to connect at once. Throws when the authority's file cannot be read. */
+export function createClient(
+  config: RedisConfig,
+  target: RedisTarget,
+  options: { readonly retry?: boolean } = {},
+): RedisClient {
+  const retryStrategy = (options.retry ?? true) ? retryDelayMs : null;
+  const common: CommonRedisOptions = {
+    keyPrefix: config.key_prefix,
+    connectTimeout: config.connect_timeout_ms,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    disableClientInfo: true,
+    connectionName: 'automation-orchestrator',
+    keepAlive: 10_000,
+    retryStrategy,
+    // A server that has become a replica: connect anew, sentinels and clusters name the new master.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+  };
+  if (target.mode === 'embedded') return new Redis({ ...common, path: target.socketPath });
+
+  const secured: CommonRedisOptions & { tls?: ConnectionOptions } = {
+    ...common,
+    ...tlsOptions(config),
+    ...(config.username === null ? {} : { username: config.username }),
+    ...(config.password === null ? {} : { password: config.password }),
+  };
+  if (config.cluster_nodes.length > 0) {
+    const { enableOfflineQueue, retryStrategy: _, keyPrefix = '', ...redisOptions } = secured;
+    return new Cluster([...config.cluster_nodes], {
+      keyPrefix,
+      redisOptions,
+      enableOfflineQueue: enableOfflineQueue ?? false,
+      clusterRetryStrategy: retryStrategy,
+      slotsRefreshTimeout: config.connect_timeout_ms,
+      // Certificates are made out to names: keep the names that the configuration gives.
+      ...(config.tls ? { dnsLookup: (host, done) => done(null, host) } : {}),
+    });
+  }
+  if (config.sentinels.length > 0) {
+    return new Redis({
+      ...secured,
+      db: config.db,
+      sentinels: [...config.sentinels],
+      name: config.sentinel_name,
+      role: 'master',
+      failoverDetector: true,
+      ...(retryStrategy ? { sentinelRetryStrategy: retryStrategy } : {}),
+      enableTLSForSentinelMode: config.tls,
+      sentinelCommandTimeout: config.connect_timeout_ms,
+      ...(secured.tls ? { sentinelTLS: secured.tls } : {}),
+    });
+  }
+  return new Redis({ ...secured, host: config.host, port: config.port, db: config.db });
+}
