@@ -20,7 +20,10 @@ const Quota = Type.Object(
     max_requests: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
     window_seconds: Type.Integer({ minimum: 1, maximum: 86_400 }),
   },
-  { additionalProperties: false, description: 'Capacity of the bucket, and the seconds in which it refills fully.' },
+  {
+    additionalProperties: false,
+    description: 'Capacity of the bucket, and the seconds in which it refills fully.',
+  },
 );
 export type Quota = Static<typeof Quota>;
 
@@ -40,7 +43,12 @@ export const ConfigSchema = Type.Object(
           default: 'all',
           description: 'What the workers do: serve the API, carry out runs, or both.',
         }),
-        shutdown_grace_seconds: integer(30, 1, 600, 'Longest wait for requests and steps in flight at shutdown.'),
+        shutdown_grace_seconds: integer(
+          30,
+          1,
+          600,
+          'Longest wait for requests and steps in flight at shutdown.',
+        ),
         drain_seconds: Type.Number({
           default: 1,
           minimum: 0,
@@ -61,10 +69,19 @@ export const ConfigSchema = Type.Object(
         enabled: flag(true, 'false makes everybody an anonymous operator: for trials only.'),
         token_ttl_seconds: integer(3600, 60, 2_592_000, 'Life of an access token. live'),
         issuer: Type.String({ default: 'automation-orchestrator', minLength: 1, description: 'JWT "iss".' }),
-        audience: Type.String({ default: 'automation-orchestrator', minLength: 1, description: 'JWT "aud".' }),
+        audience: Type.String({
+          default: 'automation-orchestrator',
+          minLength: 1,
+          description: 'JWT "aud".',
+        }),
         password_min_length: integer(12, 8, 128, 'Shortest accepted new password. live'),
         login_attempts_per_user: integer(10, 1, 100_000, 'Log-in attempts per user name and window. live'),
-        login_attempts_per_address: integer(100, 1, 100_000, 'Log-in attempts per client address and window. live'),
+        login_attempts_per_address: integer(
+          100,
+          1,
+          100_000,
+          'Log-in attempts per client address and window. live',
+        ),
         login_window_seconds: integer(300, 1, 86_400, 'Window of the two limits above. live'),
       },
       'Users, tokens and log-in.',
@@ -81,6 +98,7 @@ export const ConfigSchema = Type.Object(
         }),
         routes: Type.Record(Type.String({ pattern: '^(GET|POST|PUT|PATCH|DELETE) /' }), Quota, {
           default: {},
+          additionalProperties: false,
           description: 'A bucket of its own for a route, as "POST /api/leads" or "GET /api/leads/:id". live',
         }),
       },
@@ -100,11 +118,25 @@ export const ConfigSchema = Type.Object(
         tls: flag(false, 'Connect with TLS.'),
         tls_ca_file: nullable(Type.String(), 'PEM file of the authority that signed the server certificate.'),
         tls_verify: flag(true, 'Verify the server certificate.'),
-        sentinels: Type.Array(HostPort, { default: [], description: 'Sentinel addresses; used instead of host and port.' }),
-        sentinel_name: Type.String({ default: 'mymaster', description: 'Name of the master the sentinels watch.' }),
-        cluster_nodes: Type.Array(HostPort, { default: [], description: 'Cluster start nodes; used instead of host and port.' }),
+        sentinels: Type.Array(HostPort, {
+          default: [],
+          description: 'Sentinel addresses; used instead of host and port.',
+        }),
+        sentinel_name: Type.String({
+          default: 'mymaster',
+          description: 'Name of the master the sentinels watch.',
+        }),
+        cluster_nodes: Type.Array(HostPort, {
+          default: [],
+          description: 'Cluster start nodes; used instead of host and port.',
+        }),
         connect_timeout_ms: integer(2000, 50, 60_000, 'Longest wait for a connection.'),
-        command_timeout_ms: integer(500, 10, 60_000, 'Longest wait for an answer before local limits take over.'),
+        command_timeout_ms: integer(
+          500,
+          10,
+          60_000,
+          'Longest wait for an answer before local limits take over.',
+        ),
       },
       'Redis: coordination only, never the truth.',
     ),
@@ -128,17 +160,23 @@ export const ConfigSchema = Type.Object(
     ),
     log: section(
       {
-        level: Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')], {
-          default: 'info',
-          description: 'Least severe level that is written. live',
-        }),
+        level: Type.Union(
+          [Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')],
+          {
+            default: 'info',
+            description: 'Least severe level that is written. live',
+          },
+        ),
         requests: flag(true, 'Write one line for every request. live'),
       },
       'Log lines on standard output.',
     ),
     audit: section(
       {
-        backup_schedule: nullable(Type.String(), 'Cron expression (UTC) of scheduled backups, such as "0 3 * * *". live'),
+        backup_schedule: nullable(
+          Type.String(),
+          'Cron expression (UTC) of scheduled backups, such as "0 3 * * *". live',
+        ),
         backup_compress: flag(true, 'gzip scheduled backups. live'),
         backup_keep: integer(30, 1, 10_000, 'Scheduled clean-up keeps this many newest backups. live'),
         retention_days: nullable(
@@ -155,15 +193,30 @@ export const ConfigSchema = Type.Object(
           description: 'Private addresses or CIDR ranges that workflows and connectors may call. live',
         }),
         timeout_ms: integer(30_000, 100, 600_000, 'Longest wait for one outgoing call. live'),
-        max_response_bytes: integer(1_048_576, 1024, 104_857_600, 'Largest accepted answer of an outgoing call. live'),
+        max_response_bytes: integer(
+          1_048_576,
+          1024,
+          104_857_600,
+          'Largest accepted answer of an outgoing call. live',
+        ),
       },
       'Calls to other servers.',
     ),
     runs: section(
       {
         concurrency: integer(64, 1, 10_000, 'Runs in progress per worker.'),
-        lease_seconds: integer(30, 2, 3600, 'After this long without a heartbeat another worker takes a run over.'),
-        poll_interval_ms: integer(1000, 20, 60_000, 'Longest sleep of an idle executor; it is woken earlier.'),
+        lease_seconds: integer(
+          30,
+          2,
+          3600,
+          'After this long without a heartbeat another worker takes a run over.',
+        ),
+        poll_interval_ms: integer(
+          1000,
+          20,
+          60_000,
+          'Longest sleep of an idle executor; it is woken earlier.',
+        ),
         max_attempts: integer(5, 1, 100, 'Attempts of a step that does not say otherwise.'),
         retry_base_ms: integer(1000, 1, 3_600_000, 'Wait before the first retry; it doubles each time.'),
         retry_max_ms: integer(300_000, 1, 86_400_000, 'Longest wait between retries.'),

@@ -71,10 +71,16 @@ export class Unauthorized extends named(401, 'unauthorized', 'Unauthorized') {
 /** 429 with the type that the RateLimit-fields draft registers; `retryAfterSeconds` is rounded up. */
 export class TooManyRequests extends Problem {
   constructor(detail: string, retryAfterSeconds: number, violatedPolicies: readonly string[]) {
-    super(429, 'https://iana.org/assignments/http-problem-types#quota-exceeded', 'Too many requests', detail, {
-      headers: { 'retry-after': String(Math.max(1, Math.ceil(retryAfterSeconds))) },
-      extensions: { 'violated-policies': violatedPolicies },
-    });
+    super(
+      429,
+      'https://iana.org/assignments/http-problem-types#quota-exceeded',
+      'Too many requests',
+      detail,
+      {
+        headers: { 'retry-after': String(Math.max(1, Math.ceil(retryAfterSeconds))) },
+        extensions: { 'violated-policies': violatedPolicies },
+      },
+    );
   }
 }
 

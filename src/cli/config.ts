@@ -1,0 +1,60 @@
+/** `config …`: what a configuration is, before a server runs with it. */
+import { masked } from '@/platform/config/load.ts';
+import { ConfigSchema } from '@/platform/config/schema.ts';
+import type { Command } from './command.ts';
+import { CONFIG_FLAG, configOf } from './locations.ts';
+import { print, printJson } from './output.ts';
+
+export const configCommands: readonly Command[] = [
+  {
+    name: 'config check',
+    summary: 'Check a configuration and list everything that is wrong with it.',
+    about: [
+      'Takes the same file and environment as "serve". Each problem is told with line and column, or with the variable it comes from. Exit code 2 when there is one: check a file with it before you send SIGHUP.',
+    ],
+    flags: CONFIG_FLAG,
+    examples: [
+      { command: 'config check --config config/production.json', does: 'Is this file good?' },
+      {
+        command: 'config check --config config/production.json',
+        does: 'With a value from the environment',
+        before: 'AO_RATE_LIMIT__MAX_REQUESTS=500 ',
+      },
+    ],
+    run(words) {
+      configOf(words);
+      print(`${words.text('config') ?? 'the default configuration'}: good`);
+      return 0;
+    },
+  },
+  {
+    name: 'config show',
+    summary: 'Print the whole configuration as it would be in force, passwords masked.',
+    about: ['Defaults, file and environment are merged; what "serve" gets by flags is not in it.'],
+    flags: CONFIG_FLAG,
+    examples: [
+      { command: 'config show', does: 'All defaults: a good start for a file of your own' },
+      {
+        command: 'config show --config config/sample_config.json',
+        does: 'A file with its defaults filled in',
+      },
+    ],
+    run(words) {
+      printJson(masked(configOf(words)));
+      return 0;
+    },
+  },
+  {
+    name: 'config schema',
+    summary: 'Print the JSON Schema of the configuration: every key, its default and what it does.',
+    about: [
+      'Keys whose description ends in "live" are applied by SIGHUP without a restart. Editors that know JSON Schema complete and check a configuration file with it.',
+    ],
+    flags: {},
+    examples: [{ command: 'config schema > config.schema.json', does: 'For your editor' }],
+    run() {
+      printJson({ $schema: 'http://json-schema.org/draft-07/schema#', ...ConfigSchema });
+      return 0;
+    },
+  },
+];

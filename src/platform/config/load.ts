@@ -1,0 +1,119 @@
+/**
+ * The configuration of a process: defaults < file < environment < flags. What is wrong with it is told all at once,
+ * each problem with its place: line and column of the file, the variable, or the flag.
+ */
+import { readFileSync } from 'node:fs';
+import { Value } from '@sinclair/typebox/value';
+import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
+import type { Variables } from './environment.ts';
+import { JsonMistake, type Place, parseJson } from './json_text.ts';
+import { applyOverrides, type ConfigFlags, fromFlags, fromVariables } from './overrides.ts';
+import { type ConfigProblem, schemaProblems } from './problems.ts';
+import { type Config, ConfigSchema } from './schema.ts';
+import { soundnessProblems } from './soundness.ts';
+
+export interface ConfigSources {
+  /** Path of a JSON file; without one the defaults stand. */
+  readonly file?: string | undefined;
+  readonly env: Variables;
+  readonly flags?: ConfigFlags | undefined;
+}
+
+interface FileContent {
+  readonly value: unknown;
+  readonly places: ReadonlyMap<string, Place>;
+}
+
+const refusal = (problems: readonly string[]): CommandFailure =>
+  new CommandFailure(
+    problems.length === 1
+      ? `the configuration is not valid: ${problems[0]}`
+      : `the configuration is not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    2,
+  );
+
+function readFile(file: string): FileContent {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new CommandFailure(`the configuration file ${file} cannot be read: ${messageOf(error)}`, 2);
+  }
+  try {
+    return parseJson(text);
+  } catch (error) {
+    if (!(error instanceof JsonMistake)) throw error;
+    throw refusal([`${file}:${error.place.line}:${error.place.column}: ${error.message}`]);
+  }
+}
+
+/** The nearest ancestor of `pointer` that `lookup` knows. */
+function nearestKnown<T>(pointer: string, lookup: ReadonlyMap<string, T>): T | undefined {
+  for (let path = pointer; path !== ''; path = path.slice(0, path.lastIndexOf('/'))) {
+    const found = lookup.get(path);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Throws CommandFailure (exit 2) that lists every problem. */
+export function loadConfig({ file, env, flags = {} }: ConfigSources): Config {
+  const content: FileContent = file === undefined ? { value: {}, places: new Map() } : readFile(file);
+  const variables = fromVariables(env);
+  const overrides = [...variables.values, ...fromFlags(flags)];
+  const { value, origins } = applyOverrides(content.value, overrides);
+  const located = ({ pointer, message }: ConfigProblem): string => {
+    const origin = nearestKnown(pointer, origins);
+    if (origin) return `${origin}: ${message}`;
+    const place = nearestKnown(pointer, content.places);
+    if (file === undefined) return message;
+    return place ? `${file}:${place.line}:${place.column}: ${message}` : `${file}: ${message}`;
+  };
+
+  const candidate = Value.Default(ConfigSchema, Value.Clone(value));
+  const problems = [...schemaProblems(candidate).map(located), ...variables.problems];
+  if (problems.length > 0) throw refusal(problems);
+  const config = candidate as Config;
+  const unsound = soundnessProblems(config).map(located);
+  if (unsound.length > 0) throw refusal(unsound);
+  return config;
+}
+
+/** The same configuration with passwords replaced, to be shown to people. */
+export function masked(config: Config): Config {
+  return {
+    ...config,
+    redis: { ...config.redis, password: config.redis.password === null ? null : '[masked]' },
+    database: { ...config.database, url: maskedUrl(config.database.url) },
+  };
+}
+
+/** A database URL without its password, wherever in it that stands. */
+export function maskedUrl(url: string): string {
+  if (url.startsWith('sqlite:')) return url;
+  try {
+    const parsed = new URL(url);
+    if (parsed.password) parsed.password = '[masked]';
+    for (const name of parsed.searchParams.keys()) {
+      if (/pass|secret|key/i.test(name)) parsed.searchParams.set(name, '[masked]');
+    }
+    return decodeURI(parsed.href).replaceAll('%5B', '[').replaceAll('%5D', ']');
+  } catch {
+    return '[masked]';
+  }
+}
+
+/** Which keys differ, as `section.key`: those that can change while running, and those that need a restart. */
+export function changedKeys(before: Config, after: Config): { live: string[]; restart: string[] } {
+  const live: string[] = [];
+  const restart: string[] = [];
+  for (const [section, { properties }] of Object.entries(ConfigSchema.properties)) {
+    const old = before[section as keyof Config] as Record<string, unknown>;
+    const now = after[section as keyof Config] as Record<string, unknown>;
+    for (const [key, schema] of Object.entries(properties)) {
+      if (Bun.deepEquals(old[key], now[key])) continue;
+      (schema.description?.endsWith('live') ? live : restart).push(`${section}.${key}`);
+    }
+  }
+  return { live, restart };
+}

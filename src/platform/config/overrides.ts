@@ -1,0 +1,104 @@
+/** Values that stand above the configuration file: `AO_<SECTION>__<KEY>` and DATABASE_URL, and flags. */
+import type { TSchema } from '@sinclair/typebox';
+import { nearest } from '@/platform/errors/suggestion.ts';
+import type { Variables } from './environment.ts';
+import { pointer } from './json_text.ts';
+import { knownKeys } from './problems.ts';
+import { ConfigSchema } from './schema.ts';
+
+/** Flags of the command line that are configuration, as they were typed. */
+export interface ConfigFlags {
+  readonly host?: string | undefined;
+  readonly port?: string | undefined;
+  readonly workers?: string | undefined;
+  readonly role?: string | undefined;
+}
+
+export interface Override {
+  readonly section: string;
+  readonly key: string;
+  readonly value: unknown;
+  /** The variable or flag it comes from. */
+  readonly origin: string;
+}
+
+export interface Overrides {
+  readonly values: readonly Override[];
+  readonly problems: readonly string[];
+}
+
+const schemaOf = (section: string, key: string): TSchema | undefined => {
+  const sections: Record<string, { properties: Record<string, TSchema> } | undefined> =
+    ConfigSchema.properties;
+  const properties = sections[section]?.properties;
+  return properties && Object.hasOwn(properties, key) ? properties[key] : undefined;
+};
+
+const takesText = (schema: TSchema): boolean =>
+  schema.type === 'string' ||
+  typeof schema.const === 'string' ||
+  (schema.anyOf as TSchema[] | undefined)?.some(takesText) === true;
+
+/** A value as typed outside a file: JSON, or a plain word where the key wants text. */
+function fromText(text: string, schema: TSchema): unknown {
+  const isJson = !takesText(schema) || text === 'null' || text.startsWith('"');
+  if (!isJson) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+const VARIABLE = /^AO_([A-Za-z0-9_]*?)__(.+)$/;
+const variableOf = (key: string): string => `AO_${key.replace('.', '__').toUpperCase()}`;
+
+/** An empty variable changes nothing: give `""` in quotes for an empty text. */
+export function fromVariables(variables: Variables): Overrides {
+  const values: Override[] = [];
+  const problems: string[] = [];
+  const url = variables.DATABASE_URL;
+  if (url) values.push({ section: 'database', key: 'url', value: url, origin: 'DATABASE_URL' });
+  for (const [name, text] of Object.entries(variables).sort()) {
+    const [, section = '', key = ''] = VARIABLE.exec(name)?.map((part) => part.toLowerCase()) ?? [];
+    if (!key || !text) continue;
+    const schema = schemaOf(section, key);
+    if (schema) {
+      values.push({ section, key, value: fromText(text, schema), origin: name });
+    } else {
+      const likely = nearest(name, knownKeys().map(variableOf));
+      problems.push(
+        `${name}: ${section}.${key} is not a known key${likely ? `; did you mean ${likely}?` : ''}`,
+      );
+    }
+  }
+  return { values, problems };
+}
+
+export function fromFlags(flags: ConfigFlags): Override[] {
+  return (['host', 'port', 'workers', 'role'] as const).flatMap((key) => {
+    const text = flags[key];
+    if (text === undefined) return [];
+    const value = fromText(text, ConfigSchema.properties.server.properties[key]);
+    return [{ section: 'server', key, value, origin: `--${key}` }];
+  });
+}
+
+/** Lays the overrides over what the file says; what cannot hold them is left for the schema to refuse. */
+export function applyOverrides(
+  fileValue: unknown,
+  overrides: readonly Override[],
+): { value: unknown; origins: Map<string, string> } {
+  const origins = new Map<string, string>();
+  const isObject = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isObject(fileValue)) return { value: fileValue, origins };
+  let value = fileValue;
+  for (const { section, key, value: given, origin } of overrides) {
+    const before = value[section] ?? {};
+    if (!isObject(before)) continue;
+    value = { ...value, [section]: { ...before, [key]: given } };
+    origins.set(pointer(pointer('', section), key), origin);
+  }
+  return { value, origins };
+}

@@ -1,0 +1,107 @@
+/**
+ * What is wrong with a configuration, in words that say where it stands and what would be right. Every problem is
+ * found at once, so that nobody has to mend a file one start at a time.
+ */
+import type { TSchema } from '@sinclair/typebox';
+import { type ValueError, ValueErrorType } from '@sinclair/typebox/errors';
+import { Value } from '@sinclair/typebox/value';
+import { nearest } from '@/platform/errors/suggestion.ts';
+import { ConfigSchema } from './schema.ts';
+
+export interface ConfigProblem {
+  /** JSON pointer into the configuration. */
+  readonly pointer: string;
+  readonly message: string;
+}
+
+/** Keys whose value is never shown. */
+export const SECRET_KEYS: ReadonlySet<string> = new Set(['redis.password', 'database.url']);
+
+export const dotted = (pointer: string): string =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .join('.');
+
+const range = (schema: TSchema, kind: string): string => {
+  const { minimum, maximum } = schema;
+  if (minimum !== undefined && maximum !== undefined) return `${kind} from ${minimum} to ${maximum}`;
+  return minimum === undefined ? kind : `${kind} of at least ${minimum}`;
+};
+
+/** A description as part of a sentence: without its full stop and the mark of live keys. */
+const phrase = (schema: TSchema): string => (schema.description ?? '').replace(/\.?( live)?$/, '');
+
+/** What a value of this schema looks like, in words. */
+export function expectation(schema: TSchema): string {
+  const options = schema.anyOf as TSchema[] | undefined;
+  if (options?.every((option) => 'const' in option)) {
+    return `one of ${options.map((option) => JSON.stringify(option.const)).join(', ')}`;
+  }
+  if (options) return options.map(expectation).join(' or ');
+  switch (schema.type) {
+    case 'integer':
+      return range(schema, 'a whole number');
+    case 'number':
+      return range(schema, 'a number');
+    case 'boolean':
+      return 'true or false';
+    case 'string':
+      if (schema.pattern) return phrase(schema) || `text that fits ${schema.pattern}`;
+      return schema.minLength ? 'a text that is not empty' : 'a text in quotes';
+    case 'array':
+      return 'a list in [ ]';
+    case 'null':
+      return 'null';
+    default:
+      return 'a section in { }';
+  }
+}
+
+function shown(key: string, value: unknown): string {
+  if (SECRET_KEYS.has(key)) return 'the value that was given';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+/** Every `section.key` there is. */
+export const knownKeys = (): string[] =>
+  Object.entries(ConfigSchema.properties).flatMap(([section, { properties }]) =>
+    Object.keys(properties).map((key) => `${section}.${key}`),
+  );
+
+/** What the unknown key was probably meant to be: a sibling, else the same word in another section. */
+export function likelyKey(key: string, siblings: readonly string[]): string | null {
+  const parts = key.split('.');
+  const name = parts.pop() ?? '';
+  const sibling = nearest(name, siblings);
+  if (sibling) return [...parts, sibling].join('.');
+  return knownKeys().find((known) => known.split('.')[1] === name) ?? null;
+}
+
+function unknownKey(key: string, siblings: readonly string[]): string {
+  const likely = likelyKey(key, siblings);
+  return `${key} is not a known key${likely ? `; did you mean ${likely}?` : ''}`;
+}
+
+function describe(error: ValueError): string {
+  const key = dotted(error.path);
+  if (error.type === ValueErrorType.ObjectAdditionalProperties) {
+    const { properties, patternProperties } = error.schema as TSchema;
+    if (patternProperties) return `${key} does not fit: ${phrase(error.schema)}`;
+    return unknownKey(key, Object.keys(properties ?? {}));
+  }
+  if (error.type === ValueErrorType.ObjectRequiredProperty) return `${key} is missing`;
+  if (key === '') return `a configuration is an object in { }, not ${shown(key, error.value)}`;
+  return `${key} must be ${expectation(error.schema)}, not ${shown(key, error.value)}`;
+}
+
+/** Where `candidate`, with the defaults filled in, differs from the schema. At most one problem for a place. */
+export function schemaProblems(candidate: unknown): ConfigProblem[] {
+  const found = new Map<string, ConfigProblem>();
+  for (const error of Value.Errors(ConfigSchema, candidate)) {
+    if (!found.has(error.path)) found.set(error.path, { pointer: error.path, message: describe(error) });
+  }
+  return [...found.values()];
+}

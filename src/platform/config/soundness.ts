@@ -1,0 +1,63 @@
+/** What a schema cannot say: values that fit by themselves and still cannot work. */
+import { Cron } from 'croner';
+import ipaddr from 'ipaddr.js';
+import { messageOf } from '@/platform/errors/problem.ts';
+import type { ConfigProblem } from './problems.ts';
+import type { Config } from './schema.ts';
+
+const isAddressOrRange = (text: string): boolean => ipaddr.isValid(text) || ipaddr.isValidCIDR(text);
+
+function addressProblems(pointer: string, list: readonly string[]): ConfigProblem[] {
+  return list.flatMap((text, index) =>
+    isAddressOrRange(text)
+      ? []
+      : [
+          {
+            pointer: `${pointer}/${index}`,
+            message: `${JSON.stringify(text)} is neither an address nor a range such as 10.0.0.0/8`,
+          },
+        ],
+  );
+}
+
+function scheduleProblems(schedule: string | null): ConfigProblem[] {
+  if (schedule === null) return [];
+  try {
+    new Cron(schedule, { paused: true, timezone: 'UTC' }).stop();
+    return [];
+  } catch (error) {
+    return [
+      {
+        pointer: '/audit/backup_schedule',
+        message: `audit.backup_schedule ${JSON.stringify(schedule)} is no cron expression: ${messageOf(error)}`,
+      },
+    ];
+  }
+}
+
+export function soundnessProblems(config: Config): ConfigProblem[] {
+  const problems = [
+    ...addressProblems('/server/trusted_proxies', config.server.trusted_proxies),
+    ...addressProblems('/outbound/allow_private', config.outbound.allow_private),
+    ...scheduleProblems(config.audit.backup_schedule),
+  ];
+  if (config.redis.sentinels.length > 0 && config.redis.cluster_nodes.length > 0) {
+    problems.push({
+      pointer: '/redis/cluster_nodes',
+      message: 'redis.sentinels and redis.cluster_nodes exclude each other: give one of them',
+    });
+  }
+  if (config.redis.cluster_nodes.length > 0 && config.redis.db !== 0) {
+    problems.push({
+      pointer: '/redis/db',
+      message: 'redis.db must be 0 with a cluster: it has one database',
+    });
+  }
+  if (config.runs.retry_base_ms > config.runs.retry_max_ms) {
+    problems.push({
+      pointer: '/runs/retry_base_ms',
+      message: 'runs.retry_base_ms must not be above runs.retry_max_ms',
+    });
+  }
+  return problems;
+}
