@@ -5,8 +5,14 @@
 import type { AuditEvent } from './schema.ts';
 import type { EventRow } from './store.ts';
 
+/** A place in the chain and the hash there. */
+export interface ChainEnd {
+  readonly seq: number;
+  readonly hash: string;
+}
+
 /** What stands before the first event of all. */
-export const GENESIS = '0'.repeat(64);
+export const BEGINNING: ChainEnd = { seq: 0, hash: '0'.repeat(64) };
 
 const HASH_MEMBER = ',"hash":"';
 /** Length of `,"hash":"<64 hex digits>"}`. */

@@ -10,7 +10,7 @@ import { messageOf } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
 import { newId, now } from '@/platform/time/clock.ts';
-import { chainHash, eventText, GENESIS } from './canonical.ts';
+import { BEGINNING, type ChainEnd, chainHash, eventText } from './canonical.ts';
 import { HeadsFile, isSigned, signHead } from './heads.ts';
 import { loadSigningKey, type SigningKey } from './keys.ts';
 import {
@@ -34,12 +34,6 @@ const INTERVAL_MS = 1_000;
 const BATCH = 500;
 const LATE_MS = 60_000;
 const MAX_CONFLICTS = 20;
-
-/** The end of the chain. */
-export interface ChainEnd {
-  readonly seq: number;
-  readonly hash: string;
-}
 
 interface Options {
   readonly db: Database;
@@ -153,7 +147,7 @@ export class AuditSealer {
 
   private async sealBatch(key: SigningKey): Promise<{ end: ChainEnd; more: boolean }> {
     const { db } = this.options;
-    const before: ChainEnd = (await newestHead(db.read)) ?? { seq: 0, hash: GENESIS };
+    const before: ChainEnd = (await newestHead(db.read)) ?? BEGINNING;
     const events = await unsealedEvents(db.read, BATCH);
     if (events.length === 0) return { end: before, more: false };
     let { seq, hash } = before;

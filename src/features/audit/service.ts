@@ -8,7 +8,9 @@ import type { Actor } from '@/platform/http/context.ts';
 import { maskSecrets } from '@/platform/log/log.ts';
 import type { Counter, Metrics } from '@/platform/metrics/instruments.ts';
 import { newId, now } from '@/platform/time/clock.ts';
-import { type EventRow, insertEvent } from './store.ts';
+import { toEvent } from './canonical.ts';
+import type { AuditEvent, EventPage, EventQuery } from './schema.ts';
+import { type EventRow, insertEvent, newestHead, pageOfEvents, sealedEvents } from './store.ts';
 
 const LONGEST_NAME = 256;
 const OUTCOMES = ['success', 'failure', 'denied'] as const;
@@ -75,5 +77,38 @@ export class AuditLog {
   /** For what changes no data, such as a refused log-in: durable before it resolves. */
   async recordAlone(event: AuditRecord): Promise<void> {
     await this.options.db.write((trx) => this.record(trx, event));
+  }
+
+  /** A page of events, newest first. */
+  async events(query: EventQuery): Promise<EventPage> {
+    const rows = await pageOfEvents(
+      this.options.db.read,
+      {
+        actor: query.actor,
+        action: query.action,
+        outcome: query.outcome,
+        target: query.target,
+        from: query.from === undefined ? undefined : Date.parse(query.from),
+        to: query.to === undefined ? undefined : Date.parse(query.to),
+        before: query.cursor,
+      },
+      query.limit + 1,
+    );
+    const page = rows.slice(0, query.limit);
+    return {
+      events: page.map(toEvent),
+      next_cursor: rows.length > page.length ? (page.at(-1)?.id ?? null) : null,
+    };
+  }
+
+  /** The place of the newest sealed event; 0 before the first. */
+  async lastSeq(): Promise<number> {
+    return (await newestHead(this.options.db.read))?.seq ?? 0;
+  }
+
+  /** Sealed events after a place, in the order of the chain: for following the log without missing any. */
+  async after(seq: number, limit: number): Promise<AuditEvent[]> {
+    const rows = await sealedEvents(this.options.db.read, seq, Number.MAX_SAFE_INTEGER, limit);
+    return rows.map(toEvent);
   }
 }

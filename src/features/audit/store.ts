@@ -1,8 +1,8 @@
 /** Queries of audit events and signed heads. Reads go page by page, by key, so that no table is too large. */
-import { type Selectable, sql } from 'kysely';
+import { type ExpressionBuilder, type Selectable, sql } from 'kysely';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
 import { prepare } from '@/platform/db/prepared.ts';
-import type { AuditEventsTable, AuditHeadsTable } from '@/platform/db/schema.ts';
+import type { AuditEventsTable, AuditHeadsTable, Tables } from '@/platform/db/schema.ts';
 
 export type EventRow = Selectable<AuditEventsTable>;
 export type HeadRow = Selectable<AuditHeadsTable>;
@@ -108,6 +108,61 @@ export const sealedEvents = (
   through: number,
   limit: number,
 ): Promise<EventRow[]> => page(db, { after, through, limit });
+
+export interface EventFilter {
+  readonly actor?: string | undefined;
+  /** Exact, or `kind.*`. */
+  readonly action?: string | undefined;
+  readonly outcome?: EventRow['outcome'] | undefined;
+  /** A kind, an id, or `kind:id`. */
+  readonly target?: string | undefined;
+  /** Epoch milliseconds, inclusive. */
+  readonly from?: number | undefined;
+  /** Epoch milliseconds, exclusive. */
+  readonly to?: number | undefined;
+  /** Only events older than this one. */
+  readonly before?: string | undefined;
+}
+
+/** Ids are time-ordered and made within moments of `occurred_at`: a bound on them spares reading the rest. */
+const ID_SLACK_MS = 60_000;
+const lowestId = (epochMs: number): string => {
+  const hex = Math.min(Math.max(0, epochMs), 2 ** 48 - 1)
+    .toString(16)
+    .padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-`;
+};
+
+/** Newest first. */
+export function pageOfEvents(db: Reader, filter: EventFilter, limit: number): Promise<EventRow[]> {
+  const { actor, action, outcome, target, from, to, before } = filter;
+  let query = db.selectFrom('audit_events').selectAll().orderBy('id', 'desc').limit(limit);
+  if (actor !== undefined) {
+    query = query.where((eb) => eb.or([eb('actor_id', '=', actor), eb('actor_name', '=', actor)]));
+  }
+  if (action?.endsWith('.*')) {
+    // '/' follows '.' in every character set: all texts that begin with `kind.`, also by an index.
+    query = query.where('action', '>=', action.slice(0, -1)).where('action', '<', `${action.slice(0, -2)}/`);
+  } else if (action !== undefined) query = query.where('action', '=', action);
+  if (outcome !== undefined) query = query.where('outcome', '=', outcome);
+  if (target !== undefined) query = query.where((eb) => eb.or(targetMatches(eb, target)));
+  if (from !== undefined) {
+    query = query.where('occurred_at', '>=', from).where('id', '>=', lowestId(from - ID_SLACK_MS));
+  }
+  if (to !== undefined) {
+    query = query.where('occurred_at', '<', to).where('id', '<', lowestId(to + ID_SLACK_MS));
+  }
+  if (before !== undefined) query = query.where('id', '<', before);
+  return query.execute();
+}
+
+function targetMatches(eb: ExpressionBuilder<Tables, 'audit_events'>, target: string) {
+  const colon = target.indexOf(':');
+  const whole = [eb('target_id', '=', target), eb('target_type', '=', target)];
+  if (colon === -1) return whole;
+  const both = eb.and({ target_type: target.slice(0, colon), target_id: target.slice(colon + 1) });
+  return [...whole, both];
+}
 
 /** The lowest place that is still there; null when no event is sealed. */
 export async function firstSeq(db: Reader): Promise<number | null> {

@@ -1,0 +1,115 @@
+/** `/api/admin/audit` over HTTP. */
+import { Elysia } from 'elysia';
+import type { DataPaths } from '@/platform/config/paths.ts';
+import type { Database } from '@/platform/db/database.ts';
+import { accessControl } from '@/platform/http/access.ts';
+import { actorOf } from '@/platform/http/context.ts';
+import type { AuditBackups } from './backup.ts';
+import {
+  BackupList,
+  BackupMade,
+  BackupName,
+  BackupQuery,
+  ChainVerdict,
+  EventPage,
+  EventQuery,
+} from './schema.ts';
+import type { AuditSealer } from './seal.ts';
+import type { AuditLog } from './service.ts';
+import { verifyChain } from './verify_chain.ts';
+
+interface Services {
+  readonly db: Database;
+  readonly paths: DataPaths;
+  readonly audit: AuditLog;
+  readonly sealer: AuditSealer;
+  readonly backups: AuditBackups;
+}
+
+export const auditRoutes = ({ db, paths, audit, sealer, backups }: Services) =>
+  new Elysia({ name: 'audit', prefix: '/api/admin/audit', tags: ['audit'] })
+    .use(accessControl)
+    .get('/events', ({ query }) => audit.events(query), {
+      access: 'audit:read',
+      query: EventQuery,
+      response: { 200: EventPage },
+      detail: {
+        operationId: 'listAuditEvents',
+        summary: 'Read the audit log',
+        description: 'Newest first. All filters given must hold; page with `cursor`.',
+      },
+    })
+    .get(
+      '/verify',
+      async ({ request, server }) => {
+        server?.timeout(request, 0);
+        return verifyChain({ db, paths, trusted: [await sealer.key()] });
+      },
+      {
+        access: 'audit:read',
+        response: { 200: ChainVerdict },
+        detail: {
+          operationId: 'verifyAuditChain',
+          summary: 'Verify the live hash chain',
+          description:
+            'Reads every sealed event and compares with the signed heads outside the database. Takes some seconds per million events.',
+        },
+      },
+    )
+    .post(
+      '/backup',
+      ({ request, query, server }) => {
+        server?.timeout(request, 0);
+        return backups.create(actorOf(request), query);
+      },
+      {
+        access: 'audit:backup',
+        query: BackupQuery,
+        response: { 200: BackupMade },
+        detail: {
+          operationId: 'createAuditBackup',
+          summary: 'Back up the audit log',
+          description:
+            'Seals what has happened so far, then writes all events as JSON lines with a signed trailer. ' +
+            'Verify the file anywhere with `automation-orchestrator audit verify FILE`.',
+        },
+      },
+    )
+    .get('/backups', async () => ({ backups: await backups.list() }), {
+      access: 'audit:backup',
+      response: { 200: BackupList },
+      detail: {
+        operationId: 'listAuditBackups',
+        summary: 'List audit backups',
+        description: 'Newest first.',
+      },
+    })
+    .get(
+      '/backups/:name',
+      async ({ request, params, server, set }) => {
+        const { name, path, compressed } = await backups.open(params.name);
+        await backups.recordDownload(actorOf(request), name);
+        server?.timeout(request, 0);
+        set.headers['content-type'] = compressed ? 'application/gzip' : 'application/x-ndjson';
+        set.headers['content-disposition'] = `attachment; filename="${name}"`;
+        return Bun.file(path);
+      },
+      {
+        access: 'audit:backup',
+        params: BackupName,
+        detail: {
+          operationId: 'downloadAuditBackup',
+          summary: 'Download an audit backup',
+          description: 'The file as it is. The download is itself an audit event.',
+          responses: {
+            200: {
+              description: 'The backup.',
+              content: {
+                'application/gzip': { schema: { type: 'string', format: 'binary' } },
+                'application/x-ndjson': { schema: { type: 'string', format: 'binary' } },
+              },
+            },
+          },
+        },
+      },
+    );
