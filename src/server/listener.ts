@@ -3,10 +3,10 @@
  * connections are still accepted, so that clients move over to other workers or servers; then the port is closed and what
  * is in flight is finished.
  */
-import type { Elysia } from 'elysia';
+import type { AnyElysia } from 'elysia';
 
 /** The parts of Elysia's app that listening needs. */
-export type ListeningApp = Pick<Elysia, 'fetch' | 'listen' | 'server'>;
+export type ListeningApp = Pick<AnyElysia, 'fetch' | 'listen' | 'server'>;
 
 interface ListenOptions {
   readonly host: string;

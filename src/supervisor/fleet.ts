@@ -27,7 +27,8 @@ export const DEFAULT_TIMING: FleetTiming = {
 
 export interface FleetOptions {
   readonly size: number;
-  readonly command: readonly string[];
+  /** Asked at every start: the way to the program may change while it runs. */
+  command(): readonly string[];
   readonly log: Logger;
   readonly timing?: Partial<FleetTiming>;
   /** The message that makes a worker begin, with the state of this moment. */
@@ -113,12 +114,11 @@ export class Fleet {
   }
 
   private place(number: number): Place {
-    const { command, log } = this.options;
     const place: Place = {
       slot: new Slot({
         number,
-        command,
-        log,
+        command: () => this.options.command(),
+        log: this.options.log,
         startTimeoutMs: this.timing.startTimeoutMs,
         init: (slot) => this.options.init(slot, place.file ?? 0),
         ready: () => this.becameReady(place),

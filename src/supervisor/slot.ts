@@ -16,7 +16,8 @@ export interface Death {
 
 export interface SlotOptions {
   readonly number: number;
-  readonly command: readonly string[];
+  /** Asked at every start: the way to the program may change while it runs. */
+  command(): readonly string[];
   /** A worker that is not ready after this long is killed. */
   readonly startTimeoutMs: number;
   readonly log: Logger;
@@ -62,13 +63,13 @@ export class Slot {
 
   /** Starts a worker; every outcome, a refused spawn too, ends in `ready` or `died`. */
   start(): void {
-    const { command, startTimeoutMs } = this.options;
+    const { startTimeoutMs } = this.options;
     this.phase = 'starting';
     this.initialised = false;
     this.drained = false;
     this.told = null;
     try {
-      const worker = spawnWorker(command, {
+      const worker = spawnWorker(this.options.command(), {
         message: (message) => this.hear(message),
         stderr: (line) => this.log.error('worker wrote to standard error', { line }),
       });

@@ -74,8 +74,6 @@ class Supervisor {
 
   async run(): Promise<void> {
     const { log } = this.options;
-    // Everything the server writes is for its own user; workers inherit this.
-    process.umask(0o077);
     await using resources = new AsyncDisposableStack();
     resources.defer(
       listenForSignals({
@@ -126,7 +124,7 @@ class Supervisor {
 
     const fleet = new Fleet({
       size: this.workers,
-      command: this.options.workerCommand ?? workerCommand(),
+      command: () => this.options.workerCommand ?? workerCommand(),
       log,
       timing: this.options.timing ?? {},
       init: (slot, metricsFile) => this.initFor(slot, metricsFile, paths.root, secrets, redis.target),

@@ -3,6 +3,7 @@
  * lines already; what it writes on standard error (a crash of the runtime) is made into log lines here, and the end
  * of it is kept as the cause of its death.
  */
+import { statSync } from 'node:fs';
 import type { ToSupervisor, ToWorker } from '@/platform/ipc/messages.ts';
 
 /** The hidden command by which the executable becomes a worker. */
@@ -30,14 +31,21 @@ export interface WorkerListener {
   stderr(line: string): void;
 }
 
-/**
- * The command that starts a worker of this very program. On Linux through the supervisor's own entry in /proc, so that
- * a binary replaced on disk (an upgrade under way) does not put workers of another version under this supervisor.
- */
+/** Still the running program's own file under its name, or the running file itself when an upgrade has replaced it. */
+function ownExecutable(): string {
+  const running = `/proc/${process.pid}/exe`;
+  try {
+    const [named, own] = [statSync(process.execPath, { throwIfNoEntry: false }), statSync(running)];
+    return named?.ino === own.ino && named.dev === own.dev ? process.execPath : running;
+  } catch {
+    return process.execPath;
+  }
+}
+
+/** What starts a worker of this very version of the program, also after the file on disk was replaced by another. */
 export function workerCommand(): string[] {
-  const executable = process.platform === 'linux' ? `/proc/${process.pid}/exe` : process.execPath;
   const compiled = Bun.main.startsWith('/$bunfs/') || Bun.main.startsWith('B:/~BUN/');
-  return compiled ? [executable, WORKER_COMMAND] : [executable, Bun.main, WORKER_COMMAND];
+  return compiled ? [ownExecutable(), WORKER_COMMAND] : [ownExecutable(), Bun.main, WORKER_COMMAND];
 }
 
 async function readLines(stream: ReadableStream<Uint8Array>, each: (line: string) => void): Promise<void> {

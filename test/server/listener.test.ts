@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { Agent, get } from 'node:http';
 import { until } from '@test/support/wait.ts';
-import { Elysia } from 'elysia';
+import { type AnyElysia, Elysia } from 'elysia';
 import { Listener } from '@/server/listener.ts';
 
 interface Answer {
@@ -10,7 +10,7 @@ interface Answer {
   readonly body: string;
 }
 
-const listen = (app: Elysia): { listener: Listener; port: number } => {
+const listen = (app: AnyElysia): { listener: Listener; port: number } => {
   const listener = Listener.open(app, { host: '127.0.0.1', port: 0, maxBodyBytes: 1_000_000 });
   return { listener, port: app.server?.port ?? 0 };
 };
@@ -35,7 +35,7 @@ const oneConnection = (): Agent => new Agent({ keepAlive: true, maxSockets: 1 })
 describe('draining the port', () => {
   test('tells every kept connection to close, and fails none of their requests', async () => {
     const app = new Elysia().get('/', () => 'here').get('/moved', ({ redirect }) => redirect('/'));
-    const { listener, port } = listen(app as unknown as Elysia);
+    const { listener, port } = listen(app);
     let told = 0;
     const client = async (path: string): Promise<void> => {
       const agent = oneConnection();
@@ -73,7 +73,7 @@ describe('draining the port', () => {
       await gate.promise;
       return body;
     });
-    const { listener, port } = listen(app as unknown as Elysia);
+    const { listener, port } = listen(app);
     const answer = ask(port, '/slow', oneConnection());
     await until(() => arrived);
     const drained = listener.drain({ drainMs: 20, graceMs: 5_000 });
@@ -88,7 +88,7 @@ describe('draining the port', () => {
       arrived = true;
       return new Promise<string>(() => undefined);
     });
-    const { listener, port } = listen(app as unknown as Elysia);
+    const { listener, port } = listen(app);
     const answer = ask(port, '/never', oneConnection()).catch(() => 'cut off');
     await until(() => arrived);
     expect(await listener.drain({ drainMs: 10, graceMs: 100 })).toBe(1);

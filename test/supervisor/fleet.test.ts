@@ -19,7 +19,7 @@ function fleetOf(
   const redis = { mode: 'embedded', socketPath: '', fallback: false } as const;
   const fleet = new Fleet({
     size: options.size ?? 2,
-    command: options.command ?? scene.command(behaviour),
+    command: () => options.command ?? scene.command(behaviour),
     log: scene.log,
     timing: { ...QUICK, ...options.timing },
     init: (slot, metricsFile) => ({
