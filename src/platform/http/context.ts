@@ -35,13 +35,18 @@ export interface RequestContext {
   readonly log: Logger;
   /** The client's address (through trusted proxies), looked up on first use: asking costs 8 µs. */
   readonly address: string;
+  /** The same, if it was looked up already. */
+  readonly knownAddress?: string | null;
   /** Set by the auth plugin once credentials were verified. */
   principal: Principal | null;
   /** Fields to send with whatever answer comes (RateLimit, ETag …). */
   readonly responseHeaders: Record<string, string>;
   /** The route pattern once it is known. */
   route: string | null;
-  /** Runs once: authenticates, takes a token from the bucket, checks the permission. Set by the server. */
+  /**
+   * Authenticates, takes a token from the bucket, checks the permission; throws 401, 429 or 403. The server asks it on
+   * every route; a route asks it again when only its configuration tells that it is not public.
+   */
   admit: (route: string, access: Access) => Promise<void>;
 }
 

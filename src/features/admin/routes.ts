@@ -1,0 +1,77 @@
+/** The server about itself: what runs, for everybody, and its configuration, for admins. */
+import { Type } from '@sinclair/typebox';
+import { Elysia } from 'elysia';
+import { masked } from '@/platform/config/load.ts';
+import type { Config, LiveConfig } from '@/platform/config/schema.ts';
+import { accessControl } from '@/platform/http/access.ts';
+import type { FleetState, RedisTarget } from '@/platform/ipc/messages.ts';
+import { iso, now } from '@/platform/time/clock.ts';
+
+interface Options {
+  readonly config: LiveConfig;
+  readonly fleet: () => FleetState;
+  readonly redis: { readonly target: RedisTarget };
+  readonly version: string;
+}
+
+const Status = Type.Object({
+  name: Type.String({ examples: ['automation-orchestrator'] }),
+  status: Type.String({ examples: ['running'] }),
+  version: Type.String({ examples: ['1.0.0'] }),
+  timestamp: Type.String({ format: 'date-time' }),
+  uptime_seconds: Type.Integer({ description: 'Since the start of the server.' }),
+  workers: Type.Object({ ready: Type.Integer(), wanted: Type.Integer() }),
+  redis_mode: Type.Union([Type.Literal('real'), Type.Literal('embedded')]),
+  authentication: Type.Boolean({ description: 'false: everybody is an operator.' }),
+  rate_limit: Type.Object({
+    enabled: Type.Boolean(),
+    window_seconds: Type.Integer(),
+    max_requests: Type.Integer(),
+  }),
+});
+
+const ShownConfig = Type.Unsafe<Config>({
+  type: 'object',
+  description: 'All sections, as `config schema` describes them.',
+  additionalProperties: true,
+});
+
+export const adminRoutes = ({ config, fleet, redis, version }: Options) =>
+  new Elysia({ name: 'admin', prefix: '/api', tags: ['admin'] })
+    .use(accessControl)
+    .get(
+      '/status',
+      () => {
+        const { startedAt, workersReady, workersWanted } = fleet();
+        const { enabled, window_seconds, max_requests } = config.current.rate_limit;
+        return {
+          name: 'automation-orchestrator',
+          status: 'running',
+          version,
+          timestamp: iso(now()),
+          uptime_seconds: Math.max(0, Math.round((now() - startedAt) / 1000)),
+          workers: { ready: workersReady, wanted: workersWanted },
+          redis_mode: redis.target.mode,
+          authentication: config.current.auth.enabled,
+          rate_limit: { enabled, window_seconds, max_requests },
+        };
+      },
+      {
+        access: 'public',
+        response: { 200: Status },
+        detail: {
+          operationId: 'getStatus',
+          summary: 'Status',
+          description: 'What runs here, in a few words. For whether it is well, see `/health`.',
+        },
+      },
+    )
+    .get('/admin/config', () => masked(config.current), {
+      access: 'admin:read',
+      response: { 200: ShownConfig },
+      detail: {
+        operationId: 'getConfig',
+        summary: 'Configuration',
+        description: 'As it applies now, defaults included, with secrets masked.',
+      },
+    });

@@ -1,0 +1,62 @@
+/** `/health` over HTTP, for people, dashboards and orchestrators. */
+import { Elysia } from 'elysia';
+import { accessControl } from '@/platform/http/access.ts';
+import { iso, now } from '@/platform/time/clock.ts';
+import { DetailedHealth, Health, HealthQuery } from './schema.ts';
+import type { HealthService } from './service.ts';
+
+interface Options {
+  readonly health: Pick<HealthService, 'short' | 'detailed'>;
+  readonly version: string;
+}
+
+const statusOf = ({ status }: { readonly status: string }): 200 | 503 => (status === 'unhealthy' ? 503 : 200);
+
+export const healthRoutes = ({ health, version }: Options) =>
+  new Elysia({ name: 'health', tags: ['monitoring'] })
+    .use(accessControl)
+    .get(
+      '/health',
+      async ({ query, set }) => {
+        if (query.probe === 'live') {
+          return {
+            status: 'healthy' as const,
+            version,
+            timestamp: iso(now()),
+            components: { api: 'running' as const },
+          };
+        }
+        const answer = await health.short();
+        set.status = statusOf(answer);
+        return answer;
+      },
+      {
+        access: 'public',
+        query: HealthQuery,
+        response: { 200: Health, 503: Health },
+        detail: {
+          operationId: 'getHealth',
+          summary: 'Health',
+          description:
+            'Each component is really asked. `degraded` still serves and answers 200, `unhealthy` answers 503. ' +
+            'Orchestrators use `?probe=live` and `?probe=ready`.',
+        },
+      },
+    )
+    .get(
+      '/health/detailed',
+      async ({ set }) => {
+        const answer = await health.detailed();
+        set.status = statusOf(answer);
+        return answer;
+      },
+      {
+        access: 'public',
+        response: { 200: DetailedHealth, 503: DetailedHealth },
+        detail: {
+          operationId: 'getDetailedHealth',
+          summary: 'Health with figures',
+          description: 'The same with queue depth and counts; asked anew at most every 5 seconds.',
+        },
+      },
+    );

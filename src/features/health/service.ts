@@ -1,0 +1,100 @@
+/**
+ * How the server is, asked of its parts and not assumed. Answers are kept for a moment, so that a public route
+ * cannot be used to load the database: a second for the short form, five for the detailed one.
+ */
+import { messageOf } from '@/platform/errors/problem.ts';
+import { iso, now } from '@/platform/time/clock.ts';
+import { type Checked, type HealthCheck, overall, reasonsOf } from './components.ts';
+import type { DetailedHealth, Health } from './schema.ts';
+
+const SHORT_MS = 1_000;
+const DETAILED_MS = 5_000;
+const CHECK_TIMEOUT_MS = 2_000;
+
+/** What the detailed answer adds. */
+export interface HealthFigures {
+  readonly queue_depth: number;
+  readonly leads_cached: number;
+  readonly workflows_cached: number;
+  readonly redis_mode: string;
+  readonly workers_ready: number;
+  readonly workers_wanted: number;
+}
+
+interface Options {
+  readonly version: string;
+  readonly checks: readonly HealthCheck[];
+  /** Asked at most every five seconds. */
+  readonly figures: () => Promise<HealthFigures>;
+  /** What the operator should know although nothing is broken. */
+  readonly warnings: () => readonly string[];
+}
+
+export class HealthService {
+  private readonly shortForm = kept(SHORT_MS, () => this.check());
+  private readonly detailedForm = kept(DETAILED_MS, () => this.checkDetailed());
+
+  constructor(private readonly options: Options) {}
+
+  short(): Promise<Health> {
+    return this.shortForm();
+  }
+
+  detailed(): Promise<DetailedHealth> {
+    return this.detailedForm();
+  }
+
+  private async check(): Promise<Health> {
+    const parts = await Promise.all(this.options.checks.map(ask));
+    const reasons = reasonsOf(parts);
+    const warnings = [...this.options.warnings()];
+    return {
+      status: overall(parts),
+      version: this.options.version,
+      timestamp: iso(now()),
+      components: Object.fromEntries(parts.map(({ name, word }) => [name, word])),
+      ...(reasons.length > 0 ? { reasons } : {}),
+      ...(warnings.length > 0 ? { warnings } : {}),
+    };
+  }
+
+  private async checkDetailed(): Promise<DetailedHealth> {
+    const [health, figures] = await Promise.all([
+      this.check(),
+      bounded(this.options.figures()).catch(() => null),
+    ]);
+    // Components of the process itself: it answers, so they are there.
+    const more = { cache: 'active', ...figures };
+    return { ...health, ...more, components: { ...health.components, ...more } };
+  }
+}
+
+async function ask(part: HealthCheck): Promise<Checked> {
+  const { name, vital = false } = part;
+  try {
+    return { name, vital, ...(await bounded(Promise.resolve(part.check()))) };
+  } catch (error) {
+    return { name, vital, word: 'unavailable', reason: messageOf(error) };
+  }
+}
+
+/** A part that does not answer is as bad as one that answers "no". */
+async function bounded<T>(work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`no answer in ${CHECK_TIMEOUT_MS} ms`)), CHECK_TIMEOUT_MS);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The result of `work`, made anew when it is older than `forMs`; callers at the same time share one. */
+function kept<T>(forMs: number, work: () => Promise<T>): () => Promise<T> {
+  let last: { readonly at: number; readonly result: Promise<T> } | null = null;
+  return () => {
+    const at = now();
+    if (!last || at - last.at >= forMs || at < last.at) last = { at, result: work() };
+    return last.result;
+  };
+}

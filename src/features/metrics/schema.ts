@@ -1,0 +1,22 @@
+/** The JSON answer of /metrics. */
+import { type Static, Type } from '@sinclair/typebox';
+
+export const MetricsAnswer = Type.Object({
+  timestamp: Type.String({ format: 'date-time' }),
+  metrics: Type.Object({
+    requests_total: Type.Integer({
+      description: 'Requests answered since the server started, by all workers.',
+    }),
+    requests_failed: Type.Integer({ description: 'Of these, answers with a status of 500 or more.' }),
+    avg_latency_ms: Type.Number(),
+    max_latency_ms: Type.Number(),
+    uptime_seconds: Type.Number({ description: 'Since the start of the server, not of one worker.' }),
+    queue_depth: Type.Integer({ description: 'Runs that wait to be carried out.' }),
+  }),
+  rate_limit: Type.Object({
+    enabled: Type.Boolean(),
+    window_seconds: Type.Integer(),
+    max_requests: Type.Integer(),
+  }),
+});
+export type MetricsAnswer = Static<typeof MetricsAnswer>;

@@ -1,0 +1,71 @@
+/** What is known of every route of an app, gathered once after it was composed. */
+import { OptionalKind, type TSchema } from '@sinclair/typebox';
+import type { AnyElysia } from 'elysia';
+import type { Access } from './context.ts';
+
+export interface RouteFacts {
+  readonly method: string;
+  readonly path: string;
+  /** What the route says of its callers; admins only when it says nothing. */
+  readonly access: Access;
+  /** Whether it has a schema for a body: only then one is read. */
+  readonly body: 'none' | 'optional' | 'required';
+  /** Names of the query and path parameters that are integers. */
+  readonly integers: { readonly query: readonly string[]; readonly params: readonly string[] };
+}
+
+/** Routes that do not say whom they admit are for those who may read the configuration. */
+export const DEFAULT_ACCESS: Access = 'admin:read';
+
+export class RouteTable {
+  private readonly facts = new Map<string, Map<string, RouteFacts>>();
+  private readonly patterns: { readonly method: string; readonly segments: readonly string[] }[] = [];
+
+  /** Takes in all routes of `app`. */
+  fill(app: AnyElysia): void {
+    for (const { method, path, hooks } of app.routes) {
+      const detail = hooks.detail as { 'x-access'?: Access } | undefined;
+      const ofMethod = this.facts.get(method) ?? new Map<string, RouteFacts>();
+      this.facts.set(method, ofMethod);
+      ofMethod.set(path, {
+        method,
+        path,
+        access: detail?.['x-access'] ?? DEFAULT_ACCESS,
+        body: bodyOf(hooks.body),
+        integers: { query: integersOf(hooks.query), params: integersOf(hooks.params) },
+      });
+      this.patterns.push({ method, segments: path.split('/') });
+    }
+  }
+
+  /** The facts of a matched route; a HEAD request is answered by the route of GET. */
+  find(method: string, path: string): RouteFacts | undefined {
+    return this.facts.get(method === 'HEAD' ? 'GET' : method)?.get(path);
+  }
+
+  all(): RouteFacts[] {
+    return [...this.facts.values()].flatMap((ofMethod) => [...ofMethod.values()]);
+  }
+
+  /** The methods that a concrete path knows, sorted; for the rare answer 405. */
+  methodsOf(path: string): string[] {
+    const segments = path.split('/');
+    const methods = this.patterns.filter((pattern) => matches(pattern.segments, segments));
+    return [...new Set(methods.map(({ method }) => method))].sort();
+  }
+}
+
+function matches(pattern: readonly string[], segments: readonly string[]): boolean {
+  if (pattern.at(-1) !== '*' && pattern.length !== segments.length) return false;
+  return pattern.every((part, index) => part === '*' || part.startsWith(':') || part === segments[index]);
+}
+
+function bodyOf(schema: unknown): RouteFacts['body'] {
+  if (typeof schema !== 'object' || schema === null) return 'none';
+  return OptionalKind in schema ? 'optional' : 'required';
+}
+
+function integersOf(schema: unknown): string[] {
+  const properties = (schema as { properties?: Record<string, TSchema> } | undefined)?.properties ?? {};
+  return Object.entries(properties).flatMap(([name, { type }]) => (type === 'integer' ? [name] : []));
+}

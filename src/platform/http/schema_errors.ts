@@ -1,0 +1,40 @@
+/** What a schema has against a value, in words for the one who sent it, and never with the value itself. */
+
+/** The part of TypeBox's errors that is used here. */
+export interface SchemaError {
+  readonly path?: string;
+  readonly type?: number;
+  readonly message?: string;
+  readonly schema?: { readonly anyOf?: readonly { readonly const?: unknown; readonly type?: unknown }[] };
+  /** Of a union: what each alternative has against the value. */
+  readonly errors?: readonly Iterable<SchemaError>[];
+}
+
+/** TypeBox's numbers of an unknown property, a missing one, a string format and a union (`ValueErrorType`). */
+const UNKNOWN = 42;
+const MISSING = 45;
+const FORMAT = 50;
+const UNION = 62;
+
+export function worded(error: SchemaError): string {
+  const message = error.message ?? 'Not valid';
+  if (error.type === UNKNOWN) return 'Unknown field';
+  if (error.type === MISSING) return 'Required, but missing';
+  if (error.type === FORMAT)
+    return message.replace(/^Expected string to match '(.*)' format$/, 'Not a valid $1');
+  return error.type === UNION ? wordedUnion(error, message) : message;
+}
+
+/** Choices are listed; of "something or null" the something speaks. */
+function wordedUnion(error: SchemaError, message: string): string {
+  const alternatives = error.schema?.anyOf ?? [];
+  if (alternatives.length > 0 && alternatives.every((alternative) => alternative.const !== undefined)) {
+    return `Expected one of: ${alternatives.map((alternative) => String(alternative.const)).join(', ')}`;
+  }
+  const something = alternatives.findIndex(({ type }) => type !== 'null');
+  if (alternatives.length === 2 && alternatives.some(({ type }) => type === 'null')) {
+    const [first] = [...(error.errors?.[something] ?? [])];
+    if (first) return worded(first);
+  }
+  return message;
+}

@@ -1,0 +1,124 @@
+/**
+ * Who may come in: credentials, then one token of the caller's bucket, then the permission that the route asks
+ * for. It decides before a body is read, so strangers learn nothing about bodies. Callers without valid credentials
+ * draw from the bucket of their address, so that guessing is limited as well.
+ */
+import { Elysia } from 'elysia';
+import type { LiveConfig } from '@/platform/config/schema.ts';
+import { Forbidden, TooManyRequests, Unauthorized } from '@/platform/errors/problem.ts';
+import { bucketAddress } from '@/platform/http/address.ts';
+import { type Access, contextOf, type Principal, type RequestContext } from '@/platform/http/context.ts';
+import { may } from '@/platform/http/permissions.ts';
+import { DEFAULT_ACCESS, type RouteTable } from '@/platform/http/routes.ts';
+import { LimitPolicies, limitField } from '@/platform/limits/policies.ts';
+import type { Counter, Metrics } from '@/platform/metrics/instruments.ts';
+
+interface Credentials {
+  readonly authorization: string | null;
+  readonly apiKey: string | null;
+}
+
+interface Bucket {
+  readonly key: string;
+  readonly capacity: number;
+  readonly windowSeconds: number;
+}
+
+export interface AdmissionOptions {
+  readonly config: LiveConfig;
+  readonly authenticator: { authenticate(credentials: Credentials): Promise<Principal | null> };
+  readonly buckets: {
+    take(bucket: Bucket): Promise<{ allowed: boolean; remaining: number; retryAfterMs: number }>;
+  };
+  readonly metrics: Pick<Metrics, 'counter'>;
+  /** Everybody, while `auth.enabled` is false. */
+  readonly anonymousOperator: Principal;
+}
+
+/** The decision itself, as the context of every request offers it. */
+export class Admission {
+  private readonly policies: LimitPolicies;
+  private readonly limited: Counter;
+  private readonly admitted = new WeakSet<RequestContext>();
+
+  constructor(private readonly options: AdmissionOptions) {
+    this.policies = new LimitPolicies(options.config);
+    this.limited = options.metrics.counter('ao_rate_limited_total', {
+      help: 'Requests refused with 429 by a request limit.',
+      labels: ['scope'],
+      initial: [{ scope: 'user' }, { scope: 'address' }],
+    });
+  }
+
+  /** Throws 401, 429 or 403. Asked again about an admitted request, it says yes without taking a second token. */
+  async admit(context: RequestContext, request: Request, route: string, access: Access): Promise<void> {
+    if (access === 'public' || this.admitted.has(context)) return;
+    const principal = await this.identify(context, request, route);
+    context.principal = principal;
+    await this.take(context, request, route, principal);
+    if (access !== 'authenticated' && !may(principal.role, access)) {
+      throw new Forbidden(
+        `This needs the permission ${access}, which the role ${principal.role} does not have.`,
+      );
+    }
+    this.admitted.add(context);
+  }
+
+  private async identify(context: RequestContext, request: Request, route: string): Promise<Principal> {
+    const { config, authenticator, anonymousOperator } = this.options;
+    if (!config.current.auth.enabled) return anonymousOperator;
+    try {
+      const authorization = request.headers.get('authorization');
+      const apiKey = authorization === null ? request.headers.get('x-api-key') : null;
+      const principal = await authenticator.authenticate({ authorization, apiKey });
+      if (principal) return principal;
+      throw new Unauthorized('Log in and send "Authorization: Bearer …", or send an API key in X-API-Key.');
+    } catch (error) {
+      if (error instanceof Unauthorized) await this.take(context, request, route, null);
+      throw error;
+    }
+  }
+
+  private async take(
+    context: RequestContext,
+    request: Request,
+    route: string,
+    principal: Principal | null,
+  ): Promise<void> {
+    if (!this.options.config.current.rate_limit.enabled) return;
+    const policy = this.policies.of(request.method, route, principal?.role ?? null);
+    const user = principal?.id ?? null;
+    const whose = user === null ? `address:${bucketAddress(context.address)}` : `user:${user}`;
+    const { allowed, remaining, retryAfterMs } = await this.options.buckets.take({
+      key: `limit:${whose}${policy.keySuffix}`,
+      capacity: policy.capacity,
+      windowSeconds: policy.windowSeconds,
+    });
+    const waitSeconds = allowed ? policy.refillSeconds : Math.max(1, Math.ceil(retryAfterMs / 1000));
+    context.responseHeaders['ratelimit-policy'] = policy.field;
+    context.responseHeaders.ratelimit = limitField(policy, remaining, waitSeconds);
+    if (allowed) return;
+    this.limited.inc({ scope: user === null ? 'address' : 'user' });
+    throw new TooManyRequests(
+      `The limit of ${policy.capacity} requests in ${policy.windowSeconds} s is used up.`,
+      waitSeconds,
+      [policy.name],
+    );
+  }
+}
+
+/** Asks for admission on every route, by what the route says; a route that says nothing is for admins. */
+export function admission({ routes }: { readonly routes: RouteTable }) {
+  const admit = (request: Request, route: string): Promise<void> => {
+    const context = contextOf(request);
+    context.route = route;
+    return context.admit(route, routes.find(request.method, route)?.access ?? DEFAULT_ACCESS);
+  };
+  return new Elysia({ name: 'admission' })
+    .onParse({ as: 'global' }, async ({ request, route }) => {
+      await admit(request, route);
+    })
+    .onTransform({ as: 'global' }, async ({ request, route }) => {
+      await admit(request, route);
+    });
+}

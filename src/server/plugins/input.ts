@@ -1,0 +1,74 @@
+/**
+ * What comes in is JSON that every store can keep faithfully, or it is refused: other content types, bad UTF-8, bodies
+ * beyond the cap (announced or streamed), depths that break recursion, NUL, lone surrogates, and
+ * numbers that would silently change. Runs after admission.
+ */
+import { Elysia } from 'elysia';
+import type { LiveConfig } from '@/platform/config/schema.ts';
+import {
+  InvalidRequest,
+  MalformedRequest,
+  PayloadTooLarge,
+  UnsupportedMediaType,
+} from '@/platform/errors/problem.ts';
+import { assertFaithful, parseJson } from '@/platform/http/json.ts';
+import type { RouteTable } from '@/platform/http/routes.ts';
+
+interface InputOptions {
+  readonly config: LiveConfig;
+  readonly routes: RouteTable;
+}
+
+export function input({ config, routes }: InputOptions) {
+  return new Elysia({ name: 'input' })
+    .onParse({ as: 'global' }, async ({ request, route, contentType }) => {
+      const cap = config.current.server.max_body_bytes;
+      const length = request.headers.get('content-length');
+      if (length !== null && Number(length) > cap) throw tooLarge(cap);
+      const wanted = routes.find(request.method, route)?.body ?? 'none';
+      if (wanted === 'none') return null;
+      if (request.body === null) {
+        if (wanted === 'optional') return undefined;
+        throw new MalformedRequest('The body is empty; a JSON document was expected.');
+      }
+      if (contentType !== 'application/json') {
+        throw new UnsupportedMediaType('Send the body as application/json.');
+      }
+      const body = parseJson(length === null ? await readUpTo(request, cap) : await request.bytes());
+      assertFaithful(body);
+      return body;
+    })
+    .onTransform({ as: 'global' }, ({ request, route, query, params }) => {
+      if (request.url.includes('%00')) {
+        throw new InvalidRequest('The address holds a NUL (%00).', {
+          errors: [{ in: 'query', path: '', message: 'NUL is not possible' }],
+        });
+      }
+      const integers = routes.find(request.method, route)?.integers;
+      if (!integers) return;
+      coerce(query, integers.query);
+      coerce(params as Record<string, unknown>, integers.params);
+    });
+}
+
+const tooLarge = (cap: number) => new PayloadTooLarge(`The body is larger than ${cap} bytes.`);
+
+/** A body of unannounced length, chunk by chunk, so that no more than the cap is ever held. */
+async function readUpTo(request: Request, cap: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    if (size > cap) throw tooLarge(cap);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Addresses hold text: whole numbers become numbers where the schema wants them. The schema judges the rest. */
+function coerce(values: Record<string, unknown>, names: readonly string[]): void {
+  for (const name of names) {
+    const value = values[name];
+    if (typeof value === 'string' && /^-?\d{1,15}$/.test(value)) values[name] = Number(value);
+  }
+}
