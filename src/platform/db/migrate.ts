@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { now } from '@/platform/time/clock.ts';
-import type { Database, Transaction } from './database.ts';
+import type { Database, Reader } from './database.ts';
 import { foundations } from './migrations/2026_11_24_foundations.ts';
 import { columnTypes, type Migration } from './migrations/migration.ts';
 
@@ -29,7 +29,7 @@ export async function migrate(db: Database, log: Logger): Promise<void> {
       .execute(trx);
     const missing = missingFrom(await appliedIds(trx));
     for (const migration of missing) {
-      for (const statement of migration.statements(columnTypes(db.dialect)))
+      for (const statement of migration.statements(columnTypes(db.dialect), db.dialect))
         await sql.raw(statement).execute(trx);
       await sql`insert into migrations (id, applied_at) values (${migration.id}, ${now()})`.execute(trx);
     }
@@ -38,7 +38,19 @@ export async function migrate(db: Database, log: Logger): Promise<void> {
   if (applied.length > 0) log.info('database migrated', { migrations: applied });
 }
 
-async function appliedIds(trx: Transaction): Promise<string[]> {
+/**
+ * For programs beside the server, which must not change the schema under it. Throws CommandFailure unless it is the
+ * one of this program.
+ */
+export async function requireCurrentSchema(db: Database): Promise<void> {
+  const missing = missingFrom(await appliedIds(db.read).catch(() => []));
+  if (missing.length === 0) return;
+  throw new CommandFailure(
+    'the database has not the schema of this version: start the server of this version once, it brings it up to date',
+  );
+}
+
+async function appliedIds(trx: Reader): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`select id from migrations order by id`.execute(trx);
   return rows.map(({ id }) => id);
 }

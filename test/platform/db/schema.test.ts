@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'bun:test';
 import { join } from 'node:path';
-import { forEachDatabase } from '@test/support/databases.ts';
+import { forEachDatabase, sqliteOpener } from '@test/support/databases.ts';
 import { sql } from 'kysely';
 import type { Database } from '@/platform/db/database.ts';
 
@@ -39,4 +39,23 @@ forEachDatabase('the schema', (open) => {
     if (Bun.env.UPDATE_GOLDEN === '1') await Bun.write(golden, schema);
     expect(schema).toBe(await golden.text());
   });
+});
+
+const open = sqliteOpener();
+
+test.each([
+  [
+    'claims of due runs',
+    "status in ('queued','waiting') and available_at <= 5 order by available_at, id limit 9",
+  ],
+  ['the next due run', "status in ('queued','waiting') order by available_at limit 1"],
+  ['claims of lost runs', "status = 'running' and lease_until < 5 order by lease_until, id limit 9"],
+])('SQLite finds %s in the order of an index, without sorting the queue', async (_, condition) => {
+  const db = await open();
+  const plan = await sql
+    .raw<{ detail: string }>(`explain query plan select id, available_at from runs where ${condition}`)
+    .execute(db.read);
+  expect(plan.rows.map(({ detail }) => detail).join()).toMatch(
+    /^(SEARCH|SCAN) runs USING .*INDEX runs_(claimable|leased)[^;,]*$/,
+  );
 });

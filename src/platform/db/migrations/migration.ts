@@ -4,7 +4,7 @@ import type { DialectName } from '../executor.ts';
 export interface Migration {
   /** Date and subject. Migrations run in the order of the list in `migrate.ts`; an id never changes once released. */
   readonly id: string;
-  readonly statements: (columns: ColumnTypes) => readonly string[];
+  readonly statements: (columns: ColumnTypes, dialect: DialectName) => readonly string[];
 }
 
 export interface ColumnTypes {

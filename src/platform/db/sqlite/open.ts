@@ -74,7 +74,8 @@ export async function openSqlite(options: SqliteOptions): Promise<Database> {
   };
 }
 
-function filePath({ url, paths }: SqliteOptions): string {
+/** Where the file of a `sqlite:` URL is. Throws CommandFailure (exit 2) for a URL that names none. */
+export function filePath({ url, paths }: Pick<SqliteOptions, 'url' | 'paths'>): string {
   const file = url.replace(/^sqlite:(\/\/(?=\/))?/, '');
   if (file === '' || file.startsWith(':')) {
     throw new CommandFailure(`database.url ${url} names no file: write sqlite:FILE`, 2);
