@@ -43,7 +43,14 @@ export class Listener {
   /** Opens the port, shared with the other workers. Throws when it cannot be had. */
   static open(app: ListeningApp, options: ListenOptions): Listener {
     const { host, port, maxBodyBytes } = options;
-    app.listen({ hostname: host, port, reusePort: true, maxRequestBodySize: maxBodyBytes });
+    app.listen({
+      hostname: host,
+      port,
+      reusePort: true,
+      maxRequestBodySize: maxBodyBytes,
+      // Bun's page for developers shows source code to whoever meets a bug.
+      development: false,
+    });
     if (!app.server) throw new Error('the server did not start to listen');
     return new Listener(app, app.server);
   }

@@ -53,6 +53,8 @@ async function serve(
       void drain(channel, listener, services, log);
     },
   });
+  services.startBackground();
+  services.startBackground();
   channel.say({ type: 'ready' });
 }
 

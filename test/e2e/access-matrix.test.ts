@@ -44,6 +44,7 @@ const PROMISE: Record<string, Least> = {
   'POST /api/users': 'admin',
   'GET /api/users/{id}': 'admin',
   'PUT /api/users/{id}/role': 'admin',
+  'PUT /api/users/{id}/password': 'admin',
   'POST /api/users/{id}/activate': 'admin',
   'POST /api/users/{id}/deactivate': 'admin',
   'GET /api/admin/config': 'admin',

@@ -30,11 +30,11 @@ const Status = Type.Object({
   }),
 });
 
-const ShownConfig = Type.Unsafe<Config>({
-  type: 'object',
-  description: 'All sections, as `config schema` describes them.',
-  additionalProperties: true,
-});
+const ShownConfig = Type.Unsafe<Config>(
+  Type.Record(Type.String(), Type.Unknown(), {
+    description: 'All sections, as `config schema` describes them.',
+  }),
+);
 
 export const adminRoutes = ({ config, fleet, redis, version }: Options) =>
   new Elysia({ name: 'admin', prefix: '/api', tags: ['admin'] })

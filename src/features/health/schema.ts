@@ -1,8 +1,8 @@
 /** The answers of health. */
 import { type Static, Type } from '@sinclair/typebox';
-import { COMPONENT_WORDS, type ComponentWord } from './components.ts';
+import { COMPONENT_WORDS } from './components.ts';
 
-const Word = Type.Unsafe<ComponentWord>({ type: 'string', enum: COMPONENT_WORDS });
+const Word = Type.Union(COMPONENT_WORDS.map((word) => Type.Literal(word)));
 
 const common = {
   status: Type.Union([Type.Literal('healthy'), Type.Literal('degraded'), Type.Literal('unhealthy')]),
