@@ -1,14 +1,5 @@
 /** Words in which health speaks, and how those of the parts become one for the whole. */
-
-export const COMPONENT_WORDS = [
-  'running',
-  'ready',
-  'active',
-  'degraded',
-  'unavailable',
-  'not_configured',
-] as const;
-export type ComponentWord = (typeof COMPONENT_WORDS)[number];
+import type { ComponentWord } from './schema.ts';
 
 export interface ComponentState {
   readonly word: ComponentWord;

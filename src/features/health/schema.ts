@@ -1,8 +1,15 @@
 /** The answers of health. */
 import { type Static, Type } from '@sinclair/typebox';
-import { COMPONENT_WORDS } from './components.ts';
 
-const Word = Type.Union(COMPONENT_WORDS.map((word) => Type.Literal(word)));
+const Word = Type.Union([
+  Type.Literal('running'),
+  Type.Literal('ready'),
+  Type.Literal('active'),
+  Type.Literal('degraded'),
+  Type.Literal('unavailable'),
+  Type.Literal('not_configured'),
+]);
+export type ComponentWord = Static<typeof Word>;
 
 const common = {
   status: Type.Union([Type.Literal('healthy'), Type.Literal('degraded'), Type.Literal('unhealthy')]),
