@@ -8,7 +8,7 @@ import type { Migration } from './migration.ts';
 const RUN_STATISTICS = [
   'analyze',
   `insert into sqlite_stat1 (tbl, idx, stat) values
-    ('runs', 'runs', '1000000 1'), ('runs', 'runs_status', '1000000 200000'),
+    ('runs', 'sqlite_autoindex_runs_1', '1000000 1'), ('runs', 'runs_status', '1000000 200000 1'),
     ('runs', 'runs_claimable', '2000 2 1 1'), ('runs', 'runs_leased', '200 1 1'),
     ('runs', 'runs_workflow', '1000000 50000 1'), ('runs', 'runs_lead', '1000000 2')`,
   'analyze sqlite_schema',
@@ -82,7 +82,7 @@ export const foundations: Migration = {
       created_at ${whole} not null,
       expires_at ${whole} not null,
       primary key (scope, key)
-    )${keyed}`,
+    )`,
     'create index idempotency_keys_expiry on idempotency_keys (expires_at)',
 
     `create table workflows (
@@ -124,11 +124,12 @@ export const foundations: Migration = {
       created_at ${whole} not null,
       started_at ${whole},
       completed_at ${whole}
-    )${keyed}`,
+    )`,
     // Used by queries that write these words out: a parameter would hide them from the planner.
     `create index runs_claimable on runs (available_at, id, status) where status in ('queued', 'waiting')`,
+    `create index runs_claimable_of on runs (workflow_id, available_at, id) where status in ('queued', 'waiting')`,
     `create index runs_leased on runs (lease_until, id) where status = 'running'`,
-    'create index runs_status on runs (status)',
+    'create index runs_status on runs (status, id)',
     'create index runs_workflow on runs (workflow_id, id)',
     'create index runs_lead on runs (lead_id) where lead_id is not null',
 
@@ -144,7 +145,7 @@ export const foundations: Migration = {
       started_at ${whole} not null,
       finished_at ${whole} not null,
       primary key (run_id, step_index, attempt)
-    )${keyed}`,
+    )`,
 
     `create table connectors (
       id ${text} primary key not null,

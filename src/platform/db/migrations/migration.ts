@@ -14,7 +14,10 @@ export interface ColumnTypes {
   readonly whole: string;
   /** Whole numbers of 32 bits: flags, indexes. */
   readonly small: string;
-  /** Ends a table whose rows are short and found by key: SQLite then keeps one tree instead of two. */
+  /**
+   * Ends a table whose rows are found by key and stay under 1,000 bytes: SQLite then keeps one tree instead of two.
+   * Longer rows would each spill into a page of their own.
+   */
   readonly keyed: string;
 }
 

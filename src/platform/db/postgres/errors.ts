@@ -6,6 +6,8 @@ const codeOf = (error: unknown): string =>
 
 /** Connection failures (class 08), shut-downs, too many connections, time-outs, and the network's own errors. */
 const AWAY = /^(08...|57P0[123]|57014|53300|55P03|E[A-Z]+)$/;
+/** What pg says without a code when a connection is not to be had, or breaks under a query. */
+const GONE = /timeout exceeded when trying to connect|Connection terminated|not queryable/;
 /** Deadlock and serialisation failure: the same request may succeed when it comes again. */
 const COLLISION = /^(40P01|40001)$/;
 /** Text that PostgreSQL cannot hold, such as a NUL character. */
@@ -22,10 +24,7 @@ export function translated(error: unknown): unknown {
   }
   if (UNSTORABLE.test(code))
     return new InvalidRequest('The text has characters that cannot be stored.', options);
-  if (
-    AWAY.test(code) ||
-    /timeout exceeded when trying to connect|Connection terminated/.test(messageOf(error))
-  ) {
+  if (AWAY.test(code) || GONE.test(messageOf(error))) {
     return new Unavailable('The database does not answer.', retryAfter('5', error));
   }
   return error;
