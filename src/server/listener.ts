@@ -4,6 +4,7 @@
  * is in flight is finished.
  */
 import type { AnyElysia } from 'elysia';
+import type { Logger } from '@/platform/log/log.ts';
 
 /** The parts of Elysia's app that listening needs. */
 export type ListeningApp = Pick<AnyElysia, 'fetch' | 'listen' | 'server'>;
@@ -12,6 +13,7 @@ interface ListenOptions {
   readonly host: string;
   readonly port: number;
   readonly maxBodyBytes: number;
+  readonly log: Logger;
 }
 
 interface DrainOptions {
@@ -21,6 +23,26 @@ interface DrainOptions {
 }
 
 const POLL_MS = 10;
+/** A backup of a great log takes this long at most between two bytes; so may a client between two requests. */
+const IDLE_SECONDS = 120;
+
+/**
+ * Bun refuses a body beyond its limit by itself, with an empty answer that no plugin sees. Ours refuses it with a
+ * problem document; so Bun's is there only against what is absurd.
+ */
+const absurdBodyBytes = (maxBodyBytes: number): number => Math.max(8 * maxBodyBytes, 64 * 1_048_576);
+
+/** The last resort, for what is thrown outside of the app's own hooks. */
+function failure(log: Logger, error: unknown): Response {
+  log.error('request failed outside of the app', { error });
+  const problem = {
+    type: 'urn:ao:problem:internal-error',
+    title: 'Internal server error',
+    status: 500,
+    detail: 'Something went wrong on our side.',
+  };
+  return Response.json(problem, { status: 500, headers: { 'content-type': 'application/problem+json' } });
+}
 
 /** Some answers (a redirect, a passed-on answer) have headers that cannot be changed: those are copied. */
 function closing(response: Response): Response {
@@ -38,27 +60,34 @@ export class Listener {
   private constructor(
     private readonly app: ListeningApp,
     private readonly server: Bun.Server<unknown>,
+    private readonly log: Logger,
   ) {}
 
   /** Opens the port, shared with the other workers. Throws when it cannot be had. */
   static open(app: ListeningApp, options: ListenOptions): Listener {
-    const { host, port, maxBodyBytes } = options;
+    const { host, port, maxBodyBytes, log } = options;
     app.listen({
       hostname: host,
       port,
       reusePort: true,
-      maxRequestBodySize: maxBodyBytes,
+      idleTimeout: IDLE_SECONDS,
+      maxRequestBodySize: absurdBodyBytes(maxBodyBytes),
       // Bun's page for developers shows source code to whoever meets a bug.
       development: false,
+      error: (error) => failure(log, error),
     });
     if (!app.server) throw new Error('the server did not start to listen');
-    return new Listener(app, app.server);
+    return new Listener(app, app.server, log);
   }
 
   /** Resolves with the number of requests that were cut off because they did not end in time. */
   async drain({ drainMs, graceMs }: DrainOptions): Promise<number> {
     // Replacing the handlers costs nothing until now; a wrapper around every answer would.
-    this.server.reload({ routes: {}, fetch: async (request) => closing(await this.app.fetch(request)) });
+    this.server.reload({
+      routes: {},
+      fetch: async (request) => closing(await this.app.fetch(request)),
+      error: (error) => closing(failure(this.log, error)),
+    });
     await Bun.sleep(drainMs);
     const stopped = this.server.stop();
     const deadline = performance.now() + graceMs;

@@ -39,6 +39,7 @@ async function serve(
     host: server.host,
     port: server.port,
     maxBodyBytes: server.max_body_bytes,
+    log,
   });
   let draining = false;
   channel.listen({

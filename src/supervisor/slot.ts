@@ -71,7 +71,7 @@ export class Slot {
     try {
       const worker = spawnWorker(this.options.command(), {
         message: (message) => this.hear(message),
-        stderr: (line) => this.log.error('worker wrote to standard error', { line }),
+        stderr: (text) => this.log.error('worker wrote to standard error', { text }),
       });
       this.worker = worker;
       this.gone = worker.exited.then((exit) => this.buried(exit));

@@ -13,7 +13,7 @@ export interface WorkerExit {
   /** Null when a signal ended it. */
   readonly code: number | null;
   readonly signal: string | null;
-  /** The last line on its standard error. */
+  /** What it said last on its standard error, in one line. */
   readonly lastWords: string | null;
 }
 
@@ -27,8 +27,8 @@ export interface WorkerProcess {
 
 export interface WorkerListener {
   message(message: ToSupervisor): void;
-  /** A line on its standard error. */
-  stderr(line: string): void;
+  /** What it wrote on its standard error at one time. */
+  stderr(text: string): void;
 }
 
 /** Still the running program's own file under its name, or the running file itself when an upgrade has replaced it. */
@@ -48,15 +48,10 @@ export function workerCommand(): string[] {
   return compiled ? [ownExecutable(), WORKER_COMMAND] : [ownExecutable(), Bun.main, WORKER_COMMAND];
 }
 
-async function readLines(stream: ReadableStream<Uint8Array>, each: (line: string) => void): Promise<void> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) if (line.trim()) each(line);
-  }
-  if (rest.trim()) each(rest);
+/** The line that says most about a crash: the error itself, else the last one. */
+function essence(text: string): string | null {
+  const lines = text.split('\n').flatMap((line) => line.trim() || []);
+  return lines.findLast((line) => /^(\w*error|panic)\b/i.test(line)) ?? lines.at(-1) ?? null;
 }
 
 /** Starts a worker. Throws when the operating system refuses. */
@@ -69,10 +64,15 @@ export function spawnWorker(command: readonly string[], listener: WorkerListener
     serialization: 'json',
     ipc: (message: ToSupervisor) => listener.message(message),
   });
-  const stderrEnded = readLines(child.stderr, (line) => {
-    lastWords = line;
-    listener.stderr(line);
-  }).catch(() => undefined);
+  const readErrors = async (): Promise<void> => {
+    const decoder = new TextDecoder();
+    for await (const chunk of child.stderr) {
+      const text = decoder.decode(chunk, { stream: true });
+      lastWords = essence(text) ?? lastWords;
+      listener.stderr(text.trimEnd());
+    }
+  };
+  const stderrEnded = readErrors().catch(() => undefined);
   const exited = child.exited.then(async (): Promise<WorkerExit> => {
     await stderrEnded;
     const { exitCode, signalCode } = child;

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 import { Agent, get } from 'node:http';
+import { Kind, Type } from '@sinclair/typebox';
 import { until } from '@test/support/wait.ts';
 import { type AnyElysia, Elysia } from 'elysia';
+import { silentLogger } from '@/platform/log/log.ts';
 import { Listener } from '@/server/listener.ts';
 
 interface Answer {
@@ -11,7 +13,12 @@ interface Answer {
 }
 
 const listen = (app: AnyElysia): { listener: Listener; port: number } => {
-  const listener = Listener.open(app, { host: '127.0.0.1', port: 0, maxBodyBytes: 1_000_000 });
+  const listener = Listener.open(app, {
+    host: '127.0.0.1',
+    port: 0,
+    maxBodyBytes: 1_000_000,
+    log: silentLogger,
+  });
   return { listener, port: app.server?.port ?? 0 };
 };
 
@@ -93,5 +100,19 @@ describe('draining the port', () => {
     await until(() => arrived);
     expect(await listener.drain({ drainMs: 10, graceMs: 100 })).toBe(1);
     expect(await answer).toBe('cut off');
+  });
+});
+
+describe('an error outside of the app', () => {
+  test('is answered with a problem document that shows nothing of it', async () => {
+    const app = new Elysia({ systemRouter: false })
+      .onRequest(() => undefined)
+      .get('/', () => 'here', { response: Type.Unsafe({ [Kind]: 'NoSuchKind' }) });
+    const { listener, port } = listen(app);
+    const answer = await fetch(`http://127.0.0.1:${port}`);
+    expect(answer.status).toBe(500);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(await answer.text()).not.toContain('NoSuchKind');
+    await listener.drain({ drainMs: 0, graceMs: 0 });
   });
 });

@@ -62,11 +62,10 @@ export function configWith(over: { [S in keyof Config]?: Partial<Config[S]> } = 
   return Value.Parse(ConfigSchema, Object.fromEntries(entries));
 }
 
-/** Whether a process lives. */
+/** Whether a process lives; one that only waits for somebody to take note of its death does not. */
 export function lives(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }
