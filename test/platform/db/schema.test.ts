@@ -48,6 +48,11 @@ test.each([
     'claims of due runs',
     "status in ('queued','waiting') and available_at <= 5 order by available_at, id limit 9",
   ],
+  [
+    'claims of due runs of one workflow',
+    "status in ('queued','waiting') and workflow_id = 'w' and available_at <= 5 order by available_at, id limit 9",
+  ],
+  ['the first workflow that has runs to do', "status in ('queued','waiting') order by workflow_id limit 1"],
   ['the next due run', "status in ('queued','waiting') order by available_at limit 1"],
   ['claims of lost runs', "status = 'running' and lease_until < 5 order by lease_until, id limit 9"],
 ])('SQLite finds %s in the order of an index, without sorting the queue', async (_, condition) => {
@@ -56,6 +61,6 @@ test.each([
     .raw<{ detail: string }>(`explain query plan select id, available_at from runs where ${condition}`)
     .execute(db.read);
   expect(plan.rows.map(({ detail }) => detail).join()).toMatch(
-    /^(SEARCH|SCAN) runs USING .*INDEX runs_(claimable|leased)[^;,]*$/,
+    /^(SEARCH|SCAN) runs USING .*INDEX runs_(claimable|claimable_of|leased)[^;,]*$/,
   );
 });

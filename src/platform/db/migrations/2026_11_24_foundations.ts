@@ -9,7 +9,8 @@ const RUN_STATISTICS = [
   'analyze',
   `insert into sqlite_stat1 (tbl, idx, stat) values
     ('runs', 'sqlite_autoindex_runs_1', '1000000 1'), ('runs', 'runs_status', '1000000 200000 1'),
-    ('runs', 'runs_claimable', '2000 2 1 1'), ('runs', 'runs_leased', '200 1 1'),
+    ('runs', 'runs_claimable', '2000 2 1 1'), ('runs', 'runs_claimable_of', '2000 200 2 1 1'),
+    ('runs', 'runs_leased', '200 1 1'),
     ('runs', 'runs_workflow', '1000000 50000 1'), ('runs', 'runs_lead', '1000000 2')`,
   'analyze sqlite_schema',
 ];
@@ -127,7 +128,7 @@ export const foundations: Migration = {
     )`,
     // Used by queries that write these words out: a parameter would hide them from the planner.
     `create index runs_claimable on runs (available_at, id, status) where status in ('queued', 'waiting')`,
-    `create index runs_claimable_of on runs (workflow_id, available_at, id) where status in ('queued', 'waiting')`,
+    `create index runs_claimable_of on runs (workflow_id, available_at, id, status) where status in ('queued', 'waiting')`,
     `create index runs_leased on runs (lease_until, id) where status = 'running'`,
     'create index runs_status on runs (status, id)',
     'create index runs_workflow on runs (workflow_id, id)',
