@@ -99,7 +99,7 @@ if (Bun.which('redis-server')) {
     });
     rows.push(...(await product(server, 'real Redis')));
   } finally {
-    await redis.stop();
+    await redis[Symbol.asyncDispose]();
   }
 } else console.log('redis-server is not installed: real Redis left out');
 

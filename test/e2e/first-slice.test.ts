@@ -82,7 +82,7 @@ describe('a workflow triggered by new leads', () => {
 
   beforeAll(async () => {
     workflow = await newWorkflow('lead.created', [
-      { id: 'wait', type: 'delay', seconds: 0 },
+      { id: 'wait', type: 'delay', duration_ms: 0 },
       { id: 'crm', type: 'crm.upsert' },
       { id: 'mark', type: 'lead.update', fields: { source: 'crm' } },
     ]);
@@ -211,8 +211,8 @@ test('the status of the CRM is really asked', async () => {
 });
 
 test('waiting runs show in the queue depth of health and metrics', async () => {
-  const workflow = await newWorkflow('manual', [{ id: 'wait', type: 'delay', seconds: 0 }]);
-  const paused = await newWorkflow('manual', [{ id: 'wait', type: 'delay', seconds: 3600 }]);
+  const workflow = await newWorkflow('manual', [{ id: 'wait', type: 'delay', duration_ms: 0 }]);
+  const paused = await newWorkflow('manual', [{ id: 'wait', type: 'delay', duration_ms: 3_600_000 }]);
   await call('POST', '/api/workflows/trigger', { workflow_id: workflow });
   await call('POST', '/api/workflows/trigger', { workflow_id: paused });
   const text = await until(async () => {

@@ -63,10 +63,9 @@ test('the document is valid OpenAPI 3 and says of every route what it is for', a
     expect([operation.name, Object.keys(operation.responses).some((status) => /^[23]/.test(status))]).toEqual(
       [operation.name, true],
     );
-    expect([operation.name, Object.keys(operation.responses).some((status) => /^4/.test(status))]).toEqual([
-      operation.name,
-      true,
-    ]);
+    const refusals = Object.keys(operation.responses).filter((status) => /^4/.test(status));
+    if (operation.security?.length)
+      expect([operation.name, ...refusals]).toEqual(expect.arrayContaining(['401', '429']));
   }
   expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
 });
@@ -90,7 +89,6 @@ test.skipIf(absent)(
     const open = async (operation: string): Promise<Locator> => {
       const block = page.locator('.opblock', { has: page.locator(`[data-path="${operation}"]`) }).first();
       await block.locator('.opblock-summary-control').first().click();
-      await block.getByRole('button', { name: 'Try it out' }).click();
       return block;
     };
 
