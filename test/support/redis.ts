@@ -7,7 +7,7 @@ import { describe, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions as ClientOptions } from 'ioredis';
 import { until } from './wait.ts';
 
 const installed = Bun.which('redis-server') !== null;
@@ -50,7 +50,7 @@ export interface RedisOptions {
   /** As `redis-server --sentinel FILE`: the content of the file. */
   readonly sentinel?: string;
   /** How the control client connects, where a password or TLS is needed. */
-  readonly connect?: ConstructorParameters<typeof Redis>[0] & object;
+  readonly connect?: ClientOptions;
 }
 
 export class PrivateRedis implements AsyncDisposable {

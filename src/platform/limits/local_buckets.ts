@@ -9,15 +9,17 @@ import {
 const MOST_BUCKETS = 50_000;
 
 export class LocalBuckets {
-  private readonly states = new Map<string, { readonly state: BucketState; readonly fullAt: number }>();
+  /** In the order of their last use. */
+  private readonly states = new Map<string, BucketState>();
 
   take(key: string, request: BucketRequest, now: number): BucketReply {
-    const { reply, keep } = takeTokens(this.states.get(key)?.state ?? null, request, now);
-    if (keep) {
-      // To the end of the line: the first in it has been left alone for the longest.
+    const before = this.states.get(key) ?? null;
+    const { reply, keep } = takeTokens(before, request, now);
+    const state = keep?.state ?? before;
+    if (state) {
       this.states.delete(key);
-      this.states.set(key, { state: keep.state, fullAt: now + keep.ttlMs });
-      if (this.states.size > MOST_BUCKETS) this.makeRoom(now);
+      this.states.set(key, state);
+      this.makeRoom();
     }
     return reply;
   }
@@ -31,12 +33,10 @@ export class LocalBuckets {
     return this.states.size;
   }
 
-  /** A full bucket is the same as none; only when all are in use, the one left alone longest is given up. */
-  private makeRoom(now: number): void {
-    for (const [key, { fullAt }] of this.states) {
-      if (fullAt <= now) this.states.delete(key);
-    }
+  /** The bucket left alone for the longest is given up: most likely it is full again, which is the same as none. */
+  private makeRoom(): void {
+    if (this.states.size <= MOST_BUCKETS) return;
     const [oldest] = this.states.keys();
-    if (this.states.size > MOST_BUCKETS && oldest !== undefined) this.states.delete(oldest);
+    if (oldest !== undefined) this.states.delete(oldest);
   }
 }

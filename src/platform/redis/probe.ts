@@ -6,7 +6,7 @@ export type RedisProbe = { readonly ok: true } | { readonly ok: false; readonly 
 
 const REAL = { mode: 'real', socketPath: '', fallback: false } as const;
 
-/** Wrappers of ioredis that say less than the error inside them. */
+/** What ioredis says for want of anything better. */
 const VAGUE = /^(Connection is closed|Stream isn't writeable|Cluster isn't ready|None of startup nodes)/;
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -19,21 +19,37 @@ const WORDS: Readonly<Record<string, string>> = {
   ECONNRESET: 'connection reset',
 };
 
-function words(error: unknown): string {
+function inWords(error: unknown): string {
   const { code, lastNodeError } = (error ?? {}) as { code?: unknown; lastNodeError?: unknown };
-  if (lastNodeError) return words(lastNodeError);
+  if (lastNodeError) return inWords(lastNodeError);
   const known = typeof code === 'string' ? WORDS[code] : undefined;
   return known ? `${known} (${String(code)})` : messageOf(error);
 }
 
 /** Never throws; takes no longer than `connect_timeout_ms`. `cause` names host and port. */
 export async function probeRedis(config: RedisConfig): Promise<RedisProbe> {
-  const endpoint = endpointOf(config, REAL);
+  const startedAt = performance.now();
+  const failure = await look(config);
+  if (failure === null) return { ok: true };
+  const leftMs = Math.round(config.connect_timeout_ms - (performance.now() - startedAt));
+  const [node] = config.cluster_nodes;
+  if (node && VAGUE.test(failure) && leftMs > 0) {
+    // A cluster client hides why its nodes cannot be reached: ask one of them.
+    const single = { ...config, ...node, cluster_nodes: [], connect_timeout_ms: leftMs };
+    const cause = (await look(single)) ?? failure;
+    return { ok: false, cause: `${endpointOf(config, REAL)}: ${cause}` };
+  }
+  return { ok: false, cause: `${endpointOf(config, REAL)}: ${failure}` };
+}
+
+/** Null when Redis answers. */
+async function look(config: RedisConfig): Promise<string | null> {
   let client: RedisClient | null = null;
-  let seen: unknown = null;
+  let telling: unknown = null;
   let timer: Timer | undefined;
   const note = (error: unknown): void => {
-    if (!VAGUE.test(messageOf(error))) seen = error;
+    const words = inWords(error);
+    if (!VAGUE.test(words)) telling = error;
   };
   try {
     const opened = createClient(config, REAL, { retry: false });
@@ -41,17 +57,15 @@ export async function probeRedis(config: RedisConfig): Promise<RedisProbe> {
     await new Promise<void>((resolve, reject) => {
       const late = `no answer within ${config.connect_timeout_ms} ms`;
       timer = setTimeout(() => reject(new Error(late)), config.connect_timeout_ms);
-      const ended = (): void => reject(new Error('the connection was closed before Redis answered'));
       opened.on('error', note);
-      opened.on('node error', note);
-      opened.once('end', ended);
+      opened.once('end', () => reject(new Error('Connection is closed.')));
       opened.once('ready', () => {
         opened.ping().then(() => resolve(), reject);
       });
     });
-    return { ok: true };
+    return null;
   } catch (error) {
-    return { ok: false, cause: `${endpoint}: ${words(seen ?? error)}` };
+    return inWords(telling ?? error);
   } finally {
     clearTimeout(timer);
     client?.disconnect();

@@ -3,10 +3,10 @@
  * millisecond a call. Both must give equal replies and leave equal keys; a differential test holds them to it.
  */
 import { createHash } from 'node:crypto';
-import type { RedisCommander } from 'ioredis';
+import type { Redis, RedisCommander } from 'ioredis';
 
 /** What clients of a link may call: every Redis command, on one server, a sentinel's master or a cluster. */
-export type RedisCommands = RedisCommander;
+export type RedisCommands = RedisCommander & Pick<Redis, 'multi' | 'pipeline'>;
 
 /** What the native twin of a script may do with keys. A call runs to its end before any other command. */
 export interface ScriptKeyspace {
