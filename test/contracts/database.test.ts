@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 import { forEachDatabase } from '@test/support/databases.ts';
 import { sql } from 'kysely';
 import type { Database, Transaction } from '@/platform/db/database.ts';
-import { migrate } from '@/platform/db/migrate.ts';
+import { migrate, requireCurrentSchema } from '@/platform/db/migrate.ts';
 import { prepare } from '@/platform/db/prepared.ts';
 import { silentLogger } from '@/platform/log/log.ts';
 
@@ -158,6 +158,17 @@ forEachDatabase('a database', (open) => {
       sql`insert into migrations (id, applied_at) values ('2999_01_01_wonders', 1)`.execute(trx),
     );
     await expect(migrate(db, silentLogger)).rejects.toThrow('2999_01_01_wonders');
+  });
+
+  test('tells a program beside the server whether the schema is its own', async () => {
+    const db = await open({ migrated: false });
+    await expect(requireCurrentSchema(db)).rejects.toThrow('start the server of this version once');
+    await migrate(db, silentLogger);
+    await requireCurrentSchema(db);
+    await db.write((trx) =>
+      sql`insert into migrations (id, applied_at) values ('2999_01_01_wonders', 1)`.execute(trx),
+    );
+    await expect(requireCurrentSchema(db)).rejects.toThrow('newer version');
   });
 
   test('refuses an API key of a user who does not exist', async () => {

@@ -3,7 +3,7 @@
  * process at a time. A database that knows more than this program is refused and left untouched.
  */
 import { sql } from 'kysely';
-import { CommandFailure } from '@/platform/errors/problem.ts';
+import { CommandFailure, Problem } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { now } from '@/platform/time/clock.ts';
 import type { Database, Reader } from './database.ts';
@@ -29,8 +29,9 @@ export async function migrate(db: Database, log: Logger): Promise<void> {
       .execute(trx);
     const missing = missingFrom(await appliedIds(trx));
     for (const migration of missing) {
-      for (const statement of migration.statements(columnTypes(db.dialect), db.dialect))
+      for (const statement of migration.statements(columnTypes(db.dialect), db.dialect)) {
         await sql.raw(statement).execute(trx);
+      }
       await sql`insert into migrations (id, applied_at) values (${migration.id}, ${now()})`.execute(trx);
     }
     return missing.map(({ id }) => id);
@@ -43,7 +44,12 @@ export async function migrate(db: Database, log: Logger): Promise<void> {
  * one of this program.
  */
 export async function requireCurrentSchema(db: Database): Promise<void> {
-  const missing = missingFrom(await appliedIds(db.read).catch(() => []));
+  const applied = await appliedIds(db.read).catch((error) => {
+    // A full disk or a database that is away is another trouble than a missing table.
+    if (error instanceof Problem) throw error;
+    return [];
+  });
+  const missing = missingFrom(applied);
   if (missing.length === 0) return;
   throw new CommandFailure(
     'the database has not the schema of this version: start the server of this version once, it brings it up to date',

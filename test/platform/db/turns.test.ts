@@ -11,7 +11,8 @@ import { serveTurns } from '@/platform/db/turns.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import { silentLogger } from '@/platform/log/log.ts';
 
-const SUPPORT = join(import.meta.dir, '../../support');
+const WRITER = Bun.fileURLToPath(import.meta.resolve('../../support/writer_process.ts'));
+const HOLDER = Bun.fileURLToPath(import.meta.resolve('../../support/holder_process.ts'));
 const clearings: (() => unknown)[] = [];
 afterEach(async () => {
   for (const clear of clearings.splice(0).reverse()) await clear();
@@ -49,7 +50,7 @@ async function stage(): Promise<Stage> {
 /** A process that says `inside` from within a write transaction, or `holding` while it only keeps the turn. */
 async function holder(folder: TemporaryFolder, where: 'inside' | 'holding'): Promise<Bun.Subprocess> {
   const said: unknown[] = [];
-  const child = Bun.spawn([process.execPath, join(SUPPORT, 'holder_process.ts'), folder.path, where], {
+  const child = Bun.spawn([process.execPath, HOLDER, folder.path, where], {
     ipc: (message) => void said.push(message),
     stdio: ['ignore', 'inherit', 'inherit'],
   });
@@ -78,7 +79,7 @@ test('four processes write at once: all get their share, none is blocked, nothin
       { length: 4 },
       () =>
         new Promise<WriterReport>((resolve) => {
-          Bun.spawn([process.execPath, join(SUPPORT, 'writer_process.ts'), folder.path, '4', '1500'], {
+          Bun.spawn([process.execPath, WRITER, folder.path, '4', '1500'], {
             ipc: resolve,
             stdio: ['ignore', 'inherit', 'inherit'],
           });
