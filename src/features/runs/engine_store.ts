@@ -23,21 +23,23 @@ export interface Claim {
 }
 
 interface ClaimParams extends Claim {
-  /** `now` again: SQLite's parameters are typed by their use. */
   readonly startedAt: number;
+  readonly workflowId: string;
 }
 
+type Which = 'ready' | 'readyOf' | 'expired';
+
 /** `which` picks the rows; all of them become this owner's, under a new token. */
-const claimQuery = (dialect: Dialect, which: 'ready' | 'expired') =>
+const claimQuery = (dialect: Dialect, which: Which) =>
   prepare<ClaimParams, RunRow>((db, param) => {
     let picked = db.selectFrom('runs').select('id');
-    picked =
-      which === 'ready'
-        ? picked
-            .where('status', 'in', CLAIMABLE)
-            .where('available_at', '<=', param('now'))
-            .orderBy('available_at')
-        : picked.where('status', '=', RUNNING).where('lease_until', '<', param('now')).orderBy('lease_until');
+    if (which === 'expired') {
+      picked = picked.where('status', '=', RUNNING).where('lease_until', '<', param('now'));
+    } else {
+      picked = picked.where('status', 'in', CLAIMABLE).where('available_at', '<=', param('now'));
+    }
+    if (which === 'readyOf') picked = picked.where('workflow_id', '=', param('workflowId'));
+    picked = picked.orderBy(which === 'expired' ? 'lease_until' : 'available_at');
     picked = picked.orderBy('id').limit(param('limit'));
     if (dialect === 'postgres') picked = picked.forUpdate().skipLocked();
     return db
@@ -54,20 +56,50 @@ const claimQuery = (dialect: Dialect, which: 'ready' | 'expired') =>
       .returningAll();
   });
 
-const claims = {
-  sqlite: { ready: claimQuery('sqlite', 'ready'), expired: claimQuery('sqlite', 'expired') },
-  postgres: { ready: claimQuery('postgres', 'ready'), expired: claimQuery('postgres', 'expired') },
-};
+const claimQueries = (dialect: Dialect) => ({
+  ready: claimQuery(dialect, 'ready'),
+  readyOf: claimQuery(dialect, 'readyOf'),
+  expired: claimQuery(dialect, 'expired'),
+});
+const claims = { sqlite: claimQueries('sqlite'), postgres: claimQueries('postgres') };
 
-/** Runs that are due (`ready`), or whose owner has given no sign of life (`expired`); the longest waiting first. */
+/**
+ * Runs that are due (`ready`; with `workflowId` only its own), or whose owner has given no sign of life (`expired`);
+ * the longest waiting first.
+ */
 export async function claimRuns(
   trx: Transaction,
   dialect: Dialect,
   which: 'ready' | 'expired',
   claim: Claim,
+  workflowId: string | null = null,
 ): Promise<RunRow[]> {
-  const rows = await claims[dialect][which](trx, { ...claim, startedAt: claim.now });
+  const query = claims[dialect][which === 'ready' && workflowId !== null ? 'readyOf' : which];
+  const rows = await query(trx, { ...claim, startedAt: claim.now, workflowId: workflowId ?? '' });
   return rows.sort((a, b) => a.available_at - b.available_at || (a.id < b.id ? -1 : 1));
+}
+
+const CLAIMABLE_SQL = sql`status in (${sql.join(CLAIMABLE)})`;
+
+/** Leaps over the index from one workflow to the next instead of walking over all their runs. */
+const workflowsWithDueRuns = prepare<{ now: number }, { workflow_id: string }>((db, param) => ({
+  compile: () =>
+    sql<{ workflow_id: string }>`
+      with recursive w (id) as (
+        select (select workflow_id from runs where ${CLAIMABLE_SQL} order by workflow_id limit 1)
+        union all
+        select (select min(workflow_id) from runs where ${CLAIMABLE_SQL} and workflow_id > w.id)
+        from w where w.id is not null
+      )
+      select w.id as workflow_id from w
+      where exists (
+        select 1 from runs where ${CLAIMABLE_SQL} and workflow_id = w.id and available_at <= ${param('now')}
+      )`.compile(db),
+}));
+
+/** The workflows that have runs to be carried out now. */
+export async function dueWorkflows(db: Reader, time: number): Promise<string[]> {
+  return (await workflowsWithDueRuns(db, { now: time })).map((row) => row.workflow_id);
 }
 
 const nextDue = prepare<Record<never, never>, { available_at: number }>((db) =>

@@ -11,7 +11,8 @@ import { messageOf } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { newId, now } from '@/platform/time/clock.ts';
 import { CheckpointWriter } from './checkpoints.ts';
-import { claimRuns, nextMoments, releaseRuns } from './engine_store.ts';
+import { claimRuns, dueWorkflows, nextMoments, releaseRuns } from './engine_store.ts';
+import { claimByShare, claimInOrder } from './fairness.ts';
 import { HeldRun } from './held.ts';
 import { Leases } from './leases.ts';
 import type { RunMetrics } from './metrics.ts';
@@ -123,10 +124,22 @@ export class RunExecutor {
     return this.options.config.current.runs.lease_seconds * 1000;
   }
 
+  private get concurrency(): number {
+    return this.options.config.current.runs.concurrency;
+  }
+
   private get free(): number {
     let leaving = 0;
     for (const held of this.held.values()) if (held.leaving) leaving++;
-    return this.options.config.current.runs.concurrency - this.held.size + leaving;
+    return this.concurrency - this.held.size + leaving;
+  }
+
+  private get places(): Map<string, number> {
+    const places = new Map<string, number>();
+    for (const { leaving, row } of this.held.values()) {
+      if (!leaving) places.set(row.workflow_id, (places.get(row.workflow_id) ?? 0) + 1);
+    }
+    return places;
   }
 
   private leaving(held: HeldRun): void {
@@ -161,8 +174,8 @@ export class RunExecutor {
       const time = now();
       const { due, expiry } = await nextMoments(this.options.db.read);
       if (!this.stopping && this.free > 0) {
-        const reclaimed = expiry !== null && expiry < time ? await this.claim('expired') : 0;
-        const claimed = due !== null && due <= time ? await this.claim('ready') : 0;
+        const reclaimed = expiry !== null && expiry < time ? await this.claim('expired', this.free) : 0;
+        const claimed = due !== null && due <= time ? await this.claimReady() : 0;
         if (reclaimed + claimed > 0 && this.free > 0) this.lookAgain = true;
         const next = Math.min(due ?? Number.POSITIVE_INFINITY, expiry ?? Number.POSITIVE_INFINITY) - time;
         if (next > 0) sleepMs = Math.min(sleepMs, next + 1);
@@ -176,14 +189,24 @@ export class RunExecutor {
     if (!this.stopping) this.timer = setTimeout(() => this.lookSoon(), sleepMs);
   }
 
-  private async claim(which: 'ready' | 'expired'): Promise<number> {
+  private async claimReady(): Promise<number> {
+    const { read } = this.options.db;
+    const inOrder = claimInOrder(this.places, this.free, this.concurrency);
+    const claimed = await this.claim('ready', inOrder);
+    if (claimed < inOrder || this.free <= 0) return claimed;
+    // The busiest workflow has its share; what is left is for the others.
+    const shares = claimByShare(this.places, this.free, this.concurrency, await dueWorkflows(read, now()));
+    const more = shares.map(({ workflowId, limit }) => this.claim('ready', limit, workflowId));
+    return (await Promise.all(more)).reduce((sum, count) => sum + count, claimed);
+  }
+
+  private async claim(which: 'ready' | 'expired', limit: number, workflowId?: string): Promise<number> {
     const { db } = this.options;
-    const limit = this.free;
     if (limit <= 0) return 0;
     const time = now();
     const leaseUntil = time + this.leaseMs;
     const claim = { owner: this.owner, now: time, leaseUntil, limit };
-    const rows = await db.write((trx) => claimRuns(trx, db.dialect, which, claim));
+    const rows = await db.write((trx) => claimRuns(trx, db.dialect, which, claim, workflowId));
     for (const row of rows) {
       const held = new HeldRun(row, leaseUntil, which === 'expired');
       this.held.set(held.id, held);

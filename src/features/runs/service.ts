@@ -178,8 +178,7 @@ export class RunService {
 
   /** Runs that wait for an executor: queued ones and those whose delay or retry is due. */
   async queueDepth(): Promise<number> {
-    const { queued, waitingDue } = await this.queue();
-    return queued + waitingDue;
+    return (await this.queue()).due;
   }
 
   /** Whether anybody carries out runs, as the queue itself shows it: true for all processes on the database. */

@@ -15,7 +15,7 @@ export class RunSignals {
   private readonly subscriptions: (() => void)[];
   private timer: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(private readonly options: { readonly redis: RedisLink }) {
+  constructor(private readonly options: { readonly redis: Pick<RedisLink, 'publish' | 'subscribe'> }) {
     const { redis } = options;
     this.subscriptions = [
       redis.subscribe(WAKE_CHANNEL, () => this.wakeHere()),

@@ -8,6 +8,8 @@ export type RunRow = Selectable<RunsTable>;
 export type AttemptRow = Selectable<RunAttemptsTable>;
 
 const UNFINISHED: readonly RunStatus[] = ['queued', 'waiting', 'running'];
+/** Written out, so that SQLite recognises the partial index. */
+const CLAIMABLE = [sql.lit<RunStatus>('queued'), sql.lit<RunStatus>('waiting')];
 const FINISHED: readonly RunStatus[] = ['completed', 'failed', 'cancelled'];
 
 /** Compiled once: part of every lead's transaction. */
@@ -97,8 +99,8 @@ export interface QueueNumbers {
   readonly queued: number;
   readonly waiting: number;
   readonly running: number;
-  /** Of `waiting`, those whose time has come. */
-  readonly waitingDue: number;
+  /** Those that wait for nothing but an executor: queued ones, and waiting ones whose time has come. */
+  readonly due: number;
   /** Since when the longest waiting due run is due; null when none is. */
   readonly oldestDueAt: number | null;
 }
@@ -114,13 +116,13 @@ export async function queueNumbers(db: Reader, time: number): Promise<QueueNumbe
     db
       .selectFrom('runs')
       .select(db.fn.countAll<number>().as('n'))
-      .where('status', '=', 'waiting')
+      .where('status', 'in', CLAIMABLE)
       .where('available_at', '<=', time)
       .executeTakeFirstOrThrow(),
     db
       .selectFrom('runs')
       .select((eb) => eb.fn.min('available_at').as('at'))
-      .where('status', 'in', [sql.lit<RunStatus>('queued'), sql.lit<RunStatus>('waiting')])
+      .where('status', 'in', CLAIMABLE)
       .executeTakeFirstOrThrow(),
   ]);
   const of = (status: RunStatus): number => Number(counts.find((row) => row.status === status)?.n ?? 0);
@@ -129,7 +131,7 @@ export async function queueNumbers(db: Reader, time: number): Promise<QueueNumbe
     queued: of('queued'),
     waiting: of('waiting'),
     running: of('running'),
-    waitingDue: Number(due.n),
+    due: Number(due.n),
     oldestDueAt: at !== null && at <= time ? at : null,
   };
 }

@@ -16,7 +16,9 @@ const fields = {
 };
 
 /** Only the outline: each step is checked against the schema of its own type, so that errors name the field. */
-const Step = Type.Object({ id: Type.String(), type: Type.String() }, { additionalProperties: true });
+const Step = Type.Unsafe<{ id: string; type: string; [parameter: string]: unknown }>(
+  Type.Object({ id: Type.String(), type: Type.String() }, { additionalProperties: true }),
+);
 
 const EXAMPLE = {
   name: 'New lead to CRM',

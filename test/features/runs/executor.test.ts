@@ -1,13 +1,13 @@
 import { expect, test } from 'bun:test';
 import { forEachDatabase } from '@test/support/databases.ts';
+import { type Engine, testEngine as engine, tester } from '@test/support/engine.ts';
+import { recorder } from '@test/support/recorder.ts';
 import { until } from '@test/support/wait.ts';
 import { sql } from 'kysely';
 import type { RunDetail } from '@/features/runs/schema.ts';
 import { STEP_TYPES } from '@/features/runs/steps/registry.ts';
 import { defineStep } from '@/features/workflows/step.ts';
 import type { RunStatus } from '@/platform/db/schema.ts';
-import { type Engine, engine, tester } from './engine.ts';
-import { recorder } from './recorder.ts';
 
 const ended = (status: RunStatus): boolean => ['completed', 'failed', 'cancelled'].includes(status);
 
@@ -251,8 +251,8 @@ forEachDatabase('the run executor', (open) => {
     await e.runs.cancel(tester, running);
     await executor.stop(2000);
     expect(await e.runs.get(running)).toMatchObject({ status: 'cancelled', attempts: [] });
-    expect(e.runs.cancel(tester, running)).rejects.toThrow('ended already');
-    expect(e.runs.cancel(tester, 'nothing')).rejects.toThrow('There is no run');
+    await expect(e.runs.cancel(tester, running)).rejects.toThrow('ended already');
+    await expect(e.runs.cancel(tester, 'nothing')).rejects.toThrow('There is no run');
   });
 
   test('two executors share a backlog, and each run is carried out once', async () => {

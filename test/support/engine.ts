@@ -48,9 +48,9 @@ export function testConfig(runs: Partial<Config['runs']> = {}): { current: Confi
   };
 }
 
-export type Engine = ReturnType<typeof engine>;
+export type Engine = ReturnType<typeof testEngine>;
 
-export function engine(
+export function testEngine(
   db: Database,
   options: { runs?: Partial<Config['runs']>; stepTypes?: readonly StepType[] } = {},
 ) {

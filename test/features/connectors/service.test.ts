@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'bun:test';
+import { forEachDatabase } from '@test/support/databases.ts';
+import { ENCRYPTION_KEY, testEngine, tester } from '@test/support/engine.ts';
+import { recorder } from '@test/support/recorder.ts';
+import { credentialKey, seal, unseal } from '@/features/connectors/credentials.ts';
+import type { ConnectorInput } from '@/features/connectors/schema.ts';
+import { InvalidRequest } from '@/platform/errors/problem.ts';
+
+const input = (over: Partial<ConnectorInput> = {}): ConnectorInput => ({
+  method: 'POST',
+  url: 'https://crm.example.com/contacts',
+  id_path: 'id',
+  ...over,
+});
+const bearer = { type: 'bearer', token: 'very secret' } as const;
+
+const call = (scope: object) => ({
+  scope: { lead: null, context: {}, ...scope },
+  idempotencyKey: 'run:step',
+  timeoutMs: 1000,
+  signal: new AbortController().signal,
+});
+
+describe('sealed credentials', () => {
+  const key = credentialKey(ENCRYPTION_KEY);
+  test('open with their key and for their connector alone, and differ each time', () => {
+    const sealed = seal(key, 'crm', 'geheim ☃');
+    expect(unseal(key, 'crm', sealed)).toBe('geheim ☃');
+    expect(seal(key, 'crm', 'geheim ☃')).not.toBe(sealed);
+    expect(() => unseal(Buffer.alloc(32, 1), 'crm', sealed)).toThrow();
+    expect(() => unseal(key, 'other', sealed)).toThrow();
+    const [version, nonce, text = '', tag] = sealed.split('.');
+    const bytes = Buffer.from(text, 'base64url');
+    bytes[0] = (bytes[0] ?? 0) ^ 1;
+    expect(() => unseal(key, 'crm', [version, nonce, bytes.toString('base64url'), tag].join('.'))).toThrow();
+    expect(() => unseal(key, 'crm', [version, nonce, text, ''].join('.'))).toThrow();
+  });
+  test('need a key of 32 bytes', () => {
+    expect(() => credentialKey('c2hvcnQ=')).toThrow('32 bytes');
+  });
+});
+
+forEachDatabase('the CRM connector', (open) => {
+  test('keeps credentials encrypted and shows none', async () => {
+    const { connectors, db } = testEngine(await open());
+    await expect(connectors.view()).rejects.toThrow('No CRM is configured');
+    expect(await connectors.status()).toMatchObject({ status: 'not_configured' });
+    const view = await connectors.configure(tester, input({ auth: bearer }));
+    expect(view.auth).toEqual({ type: 'bearer', configured: true });
+    expect(await connectors.view()).toEqual(view);
+    const stored = JSON.stringify([
+      await db.read.selectFrom('connectors').selectAll().execute(),
+      await db.read.selectFrom('audit_events').selectAll().execute(),
+      view,
+    ]);
+    expect(stored).not.toContain('very secret');
+  });
+
+  test('keeps credentials only while the host stays', async () => {
+    const { connectors } = testEngine(await open());
+    await connectors.configure(tester, input({ auth: bearer }));
+    const moved = await connectors.configure(
+      tester,
+      input({ url: 'https://crm.example.com/v2/{{lead.email}}' }),
+    );
+    expect(moved.auth).toEqual({ type: 'bearer', configured: true });
+    for (const over of [{ url: 'https://evil.example.com/' }, { status_url: 'https://evil.example.com/' }]) {
+      await expect(connectors.configure(tester, input(over))).rejects.toThrow('give the credentials again');
+    }
+    const open_ = await connectors.configure(
+      tester,
+      input({ url: 'https://b.example.com/', auth: { type: 'none' } }),
+    );
+    expect(open_.auth).toEqual({ type: 'none', configured: false });
+  });
+
+  test('asks the CRM for its status', async () => {
+    let status = 200;
+    await using crm = recorder(() => new Response('', { status }));
+    const { connectors } = testEngine(await open());
+    await connectors.configure(
+      tester,
+      input({ url: `${crm.url}/c`, status_url: `${crm.url}/ping`, auth: bearer }),
+    );
+    expect(await connectors.status()).toMatchObject({ status: 'ready', detail: 'The CRM answered 200.' });
+    expect(crm.calls[0]).toMatchObject({ method: 'GET', path: '/ping' });
+    expect(crm.calls[0]?.headers.get('authorization')).toBe('Bearer very secret');
+    status = 401;
+    expect(await connectors.status()).toMatchObject({ status: 'degraded' });
+    await connectors.configure(
+      tester,
+      input({ url: 'http://127.0.0.1:1/', status_url: 'http://127.0.0.1:1/', auth: bearer }),
+    );
+    expect(await connectors.status()).toMatchObject({ status: 'unavailable' });
+  });
+
+  test('says so when its credentials were encrypted with another key', async () => {
+    const { connectors, db } = testEngine(await open());
+    await connectors.configure(tester, input({ auth: bearer }));
+    await db.write((trx) =>
+      trx
+        .updateTable('connectors')
+        .set({ sealed_credentials: seal(Buffer.alloc(32, 9), 'crm', JSON.stringify(bearer)) })
+        .execute(),
+    );
+    expect(await testEngine(db).connectors.status()).toMatchObject({
+      status: 'unavailable',
+      detail: expect.stringContaining('cannot be decrypted'),
+    });
+  });
+
+  test('sends what is configured', async () => {
+    await using crm = recorder(() => Response.json({ data: { 'a/b': 12 } }));
+    const { connectors } = testEngine(await open());
+    await connectors.configure(
+      tester,
+      input({
+        method: 'PATCH',
+        url: `${crm.url}/c/{{lead.email}}`,
+        headers: { 'X-Source': 'ao {{lead.source}}' },
+        id_path: '/data/a~1b',
+        idempotency_header: 'X-Request-Key',
+        auth: { type: 'basic', username: 'u', password: 'p' },
+      }),
+    );
+    const lead = { email: 'a/b@x.io', source: 'web' };
+    const answer = await connectors.upsert(call({ lead }));
+    expect(answer?.recordId(JSON.parse(answer.body))).toBe('12');
+    expect(answer?.recordId({ data: {} })).toBeNull();
+    const [sent] = crm.calls;
+    expect(sent).toMatchObject({ method: 'PATCH', path: '/c/a%2Fb%40x.io', body: JSON.stringify(lead) });
+    expect(sent?.headers.get('x-request-key')).toBe('run:step');
+    expect(sent?.headers.get('x-source')).toBe('ao web');
+    expect(sent?.headers.get('authorization')).toBe('Basic dTpw');
+  });
+});
+
+const refusals: [string, Partial<ConnectorInput>, string][] = [
+  ['a template in the host', { url: 'https://{{lead.company}}.example.com/' }, '/url'],
+  ['a template in the port', { url: 'https://crm.example.com:{{lead.phone}}/' }, '/url'],
+  ['credentials in the URL', { url: 'https://u:p@crm.example.com/' }, '/url'],
+  ['credentials among the headers', { headers: { Authorization: 'x' } }, '/headers/Authorization'],
+  ['a secret header', { headers: { 'X-Api-Key': 'x' } }, '/headers/X-Api-Key'],
+  ['an unknown name', { body: { a: '{{lead.nope}}' } }, '/body/a'],
+  ['a step', { body: '{{steps.a.output}}' }, '/body'],
+  ['a template in the status URL', { status_url: 'https://crm.example.com/{{lead.id}}' }, '/status_url'],
+  ['a bad header name', { auth: { type: 'header', name: 'a b', value: 'x' } }, '/auth/name'],
+];
+test.each(refusals)('a connector with %s is refused with the place', async (_, over, path) => {
+  const { compileRest, settingsOf } = await import('@/features/connectors/rest.ts');
+  try {
+    compileRest(settingsOf(input(over)), over.auth ?? { type: 'none' });
+    throw new Error('was accepted');
+  } catch (error) {
+    if (!(error instanceof InvalidRequest)) throw error;
+    expect(error.errors?.map((field) => field.path)).toEqual([path]);
+  }
+});
