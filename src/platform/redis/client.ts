@@ -97,7 +97,7 @@ export function createClient(
       name: config.sentinel_name,
       role: 'master',
       failoverDetector: true,
-      ...(retryStrategy ? { sentinelRetryStrategy: retryStrategy } : {}),
+      sentinelRetryStrategy: retryStrategy ?? (() => null),
       enableTLSForSentinelMode: config.tls,
       sentinelCommandTimeout: config.connect_timeout_ms,
       ...(secured.tls ? { sentinelTLS: secured.tls } : {}),

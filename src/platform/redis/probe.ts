@@ -7,7 +7,11 @@ export type RedisProbe = { readonly ok: true } | { readonly ok: false; readonly 
 const REAL = { mode: 'real', socketPath: '', fallback: false } as const;
 
 /** What ioredis says for want of anything better. */
-const VAGUE = /^(Connection is closed|Stream isn't writeable|Cluster isn't ready|None of startup nodes)/;
+const VAGUE =
+  /^(Connection is closed|Stream isn't writeable|Cluster isn't ready|None of startup nodes|All sentinels are unreachable)|because Connection is closed/;
+
+/** A sentinel that is there but has no such master. */
+const UNKNOWN_MASTER = /got an invalid reply: null$|No such master with that name/;
 
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -22,6 +26,7 @@ const WORDS: Readonly<Record<string, string>> = {
 function inWords(error: unknown): string {
   const { code, lastNodeError } = (error ?? {}) as { code?: unknown; lastNodeError?: unknown };
   if (lastNodeError) return inWords(lastNodeError);
+  if (UNKNOWN_MASTER.test(messageOf(error))) return 'the sentinels know no master of that name';
   const known = typeof code === 'string' ? WORDS[code] : undefined;
   return known ? `${known} (${String(code)})` : messageOf(error);
 }
@@ -32,12 +37,11 @@ export async function probeRedis(config: RedisConfig): Promise<RedisProbe> {
   const failure = await look(config);
   if (failure === null) return { ok: true };
   const leftMs = Math.round(config.connect_timeout_ms - (performance.now() - startedAt));
-  const [node] = config.cluster_nodes;
+  const [node] = [...config.cluster_nodes, ...config.sentinels];
   if (node && VAGUE.test(failure) && leftMs > 0) {
-    // A cluster client hides why its nodes cannot be reached: ask one of them.
-    const single = { ...config, ...node, cluster_nodes: [], connect_timeout_ms: leftMs };
-    const cause = (await look(single)) ?? failure;
-    return { ok: false, cause: `${endpointOf(config, REAL)}: ${cause}` };
+    // Clients of clusters and sentinels hide why these cannot be reached: ask one of them.
+    const single = { ...config, ...node, cluster_nodes: [], sentinels: [], connect_timeout_ms: leftMs };
+    return { ok: false, cause: `${endpointOf(config, REAL)}: ${(await look(single)) ?? failure}` };
   }
   return { ok: false, cause: `${endpointOf(config, REAL)}: ${failure}` };
 }
@@ -58,6 +62,7 @@ async function look(config: RedisConfig): Promise<string | null> {
       const late = `no answer within ${config.connect_timeout_ms} ms`;
       timer = setTimeout(() => reject(new Error(late)), config.connect_timeout_ms);
       opened.on('error', note);
+      opened.on('sentinelError', note);
       opened.once('end', () => reject(new Error('Connection is closed.')));
       opened.once('ready', () => {
         opened.ping().then(() => resolve(), reject);

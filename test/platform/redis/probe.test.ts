@@ -54,6 +54,7 @@ describe('a look at a Redis that is not there', () => {
     ];
     const sentinels = { cause: '', ...(await probe({ sentinels: nodes })) };
     expect(sentinels.cause).toStartWith(`mymaster of sentinels 127.0.0.1:${one}, 127.0.0.1:${two}: `);
+    expect(sentinels.cause).toContain('ECONNREFUSED');
     const cluster = { cause: '', ...(await probe({ cluster_nodes: nodes })) };
     expect(cluster.cause).toStartWith(`cluster 127.0.0.1:${one}, 127.0.0.1:${two}: `);
     expect(cluster.cause).toContain('ECONNREFUSED');
