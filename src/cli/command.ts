@@ -15,6 +15,8 @@ export interface Flag {
 export interface Argument {
   readonly name: string;
   readonly help: string;
+  /** May be left out; only the last one. */
+  readonly optional?: boolean;
 }
 
 export interface Example {
@@ -31,7 +33,7 @@ export interface Command {
   readonly summary: string;
   /** Paragraphs for the help. */
   readonly about?: readonly string[];
-  /** All are required, in this order. */
+  /** In this order. */
   readonly args?: readonly Argument[];
   readonly flags: Readonly<Record<string, Flag>>;
   readonly examples: readonly Example[];
@@ -41,7 +43,7 @@ export interface Command {
 
 /** What was typed behind the name of a command. */
 export interface Words {
-  /** A required argument, by its name in the command. */
+  /** An argument, by its name in the command; empty when an optional one was left out. */
   arg(name: string): string;
   /** The value of a flag. */
   text(flag: string): string | undefined;
@@ -96,7 +98,7 @@ export function parseWords(command: Command, argv: readonly string[]): Words {
   }
   const wanted = command.args ?? [];
   const absent = wanted[positionals.length];
-  if (absent) throw wrong(command, `${absent.name} is missing: ${absent.help}`);
+  if (absent && !absent.optional) throw wrong(command, `${absent.name} is missing: ${absent.help}`);
   if (positionals.length > wanted.length) {
     throw wrong(command, `${JSON.stringify(positionals[wanted.length])} is one argument too many`);
   }

@@ -35,7 +35,12 @@ export function commandHelp(command: Command): string {
     ([name, flag]) => [`--${name}${flag.value ? ` ${flag.value}` : ''}`, flag.help] as const,
   );
   const args = command.args ?? [];
-  const usage = [PROGRAM, command.name, ...args.map(({ name }) => name), '[flags]'].join(' ');
+  const usage = [
+    PROGRAM,
+    command.name,
+    ...args.map(({ name, optional }) => (optional ? `[${name}]` : name)),
+    '[flags]',
+  ].join(' ');
   const sections = [
     command.summary,
     ...(command.about ?? []).map((paragraph) => wrap(paragraph, 0)),

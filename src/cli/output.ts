@@ -29,7 +29,7 @@ export function printJson(value: unknown): void {
 }
 
 /** Control characters of stored text must not reach a terminal. */
-const harmless = (text: string): string => text.replace(/\p{Cc}/gu, '\uFFFD');
+export const harmless = (text: string): string => text.replace(/\p{Cc}/gu, '\uFFFD');
 
 /** Aligned columns with a head line. */
 export function printTable(head: readonly string[], rows: readonly (readonly (string | null)[])[]): void {

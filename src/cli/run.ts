@@ -1,16 +1,31 @@
 /** From the words on the command line to an exit code. Every failure ends as one clear message, never a stack. */
 import { CommandFailure, InvalidRequest, messageOf, Problem } from '@/platform/errors/problem.ts';
 import { nearest } from '@/platform/errors/suggestion.ts';
+import { auditCommands } from './audit.ts';
 import { asksForHelp, type Command, parseWords } from './command.ts';
 import { configCommands } from './config.ts';
 import { commandHelp, type Group, groupHelp, PROGRAM, programHelp } from './help.ts';
+import { keyCommands } from './key.ts';
 import { print, remark } from './output.ts';
 import { serve } from './serve.ts';
+import { userCommands } from './user.ts';
 import { version } from './version.ts';
 
-const GROUPS: readonly Group[] = [{ name: 'config', summary: 'Check and show the configuration.' }];
+const GROUPS: readonly Group[] = [
+  { name: 'config', summary: 'Check and show the configuration.' },
+  { name: 'user', summary: 'Manage users and their passwords.' },
+  { name: 'key', summary: 'Manage API keys.' },
+  { name: 'audit', summary: 'Read, back up and verify the audit log.' },
+];
 
-export const COMMANDS: readonly Command[] = [serve, ...configCommands, version];
+export const COMMANDS: readonly Command[] = [
+  serve,
+  ...configCommands,
+  ...userCommands,
+  ...keyCommands,
+  ...auditCommands,
+  version,
+];
 
 const commandsOf = (group: Group): Command[] =>
   COMMANDS.filter(({ name }) => name.startsWith(`${group.name} `));

@@ -1,0 +1,143 @@
+/** `audit …`: the audit log, its backups, and the proof that neither was tampered with. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { AuditBackups } from '@/features/audit/backup.ts';
+import { trustedKeys } from '@/features/audit/keys.ts';
+import { AuditSealer } from '@/features/audit/seal.ts';
+import { verifyBackup } from '@/features/audit/verify.ts';
+import { verifyChain } from '@/features/audit/verify_chain.ts';
+import { dataPaths } from '@/platform/config/paths.ts';
+import { CommandFailure } from '@/platform/errors/problem.ts';
+import { tail } from './audit_tail.ts';
+import type { Command, Words } from './command.ts';
+import { CONFIG_FLAG, DATA_FLAG, dataFolderOf, JSON_FLAG } from './locations.ts';
+import { print, printJson } from './output.ts';
+import { inSession } from './session.ts';
+
+const PLACES = { ...CONFIG_FLAG, ...DATA_FLAG };
+
+interface Verdict {
+  readonly ok: boolean;
+  readonly events: number;
+  readonly first_seq: number | null;
+  readonly last_seq: number | null;
+  readonly problems: readonly string[];
+  readonly notes?: readonly string[];
+}
+
+/** Exit code 0 when nothing was found, 1 otherwise. */
+function tell(words: Words, what: string, verdict: Verdict): number {
+  if (words.isSet('json')) {
+    printJson(verdict);
+    return verdict.ok ? 0 : 1;
+  }
+  const places = verdict.last_seq === null ? '' : ` (${verdict.first_seq ?? '?'} to ${verdict.last_seq})`;
+  print(`${what}: ${verdict.ok ? 'good' : 'FAILED'}, ${verdict.events} events${places}`);
+  for (const problem of verdict.problems) print(`  problem: ${problem}`);
+  for (const note of verdict.notes ?? []) print(`  note: ${note}`);
+  return verdict.ok ? 0 : 1;
+}
+
+/** Without a file the live chain is meant. */
+async function verify(words: Words): Promise<number> {
+  const file = words.arg('FILE');
+  const given = words.text('public-key');
+  const keys = given === undefined ? [] : [given];
+  if (file) {
+    const trusted = await trustedKeys(dataPaths(dataFolderOf(words)), keys);
+    return tell(words, file, await verifyBackup(file, { trusted }));
+  }
+  return inSession(words, async ({ db, paths }) => {
+    const trusted = await trustedKeys(paths, keys);
+    return tell(words, 'the audit log', await verifyChain({ db, paths, trusted }));
+  });
+}
+
+export const auditCommands: readonly Command[] = [
+  {
+    name: 'audit backup',
+    summary: 'Write a backup of the audit log.',
+    about: [
+      'Writes all events and a signed trailer into backups/audit under the data folder, and prints the path. Made in bounded memory, while the server runs or not; a failed one leaves nothing behind.',
+    ],
+    flags: {
+      plain: { help: 'Do not compress, whatever audit.backup_compress says.' },
+      ...JSON_FLAG,
+      ...PLACES,
+    },
+    examples: [
+      { command: 'audit backup', does: 'A backup of everything so far' },
+      {
+        command: 'audit backup --data-dir /var/lib/automation-orchestrator)" elsewhere:/backups/',
+        does: 'Away from this machine',
+        before: 'scp "$(',
+      },
+    ],
+    run: (words) =>
+      inSession(words, async ({ db, paths, log, audit, config, actor }) => {
+        if (!existsSync(paths.secrets)) {
+          throw new CommandFailure(`${paths.root} is no data folder of a server: name it with --data-dir`);
+        }
+        const sealer = new AuditSealer({ db, paths, log });
+        const backups = new AuditBackups({ db, paths, log, audit, sealer });
+        const compress = !words.isSet('plain') && config.audit.backup_compress;
+        const made = await backups.create(actor, { compress });
+        if (words.isSet('json')) printJson(made);
+        else print(join(paths.auditBackups, made.backup_file));
+        return 0;
+      }),
+  },
+  {
+    name: 'audit verify',
+    summary: 'Prove that a backup, or the live audit log, is whole and unchanged.',
+    about: [
+      'Finds any changed byte and any removed, reordered or cut-off event, and says where. Exit code 1 when there is something. A backup needs no database: only the public key of the server that made it, which lies in secrets/audit_key.pub of its data folder. Keep a copy elsewhere: whoever can change the data folder can change the key in it too.',
+      'Without FILE the live log is compared with the signed heads that are kept outside the database.',
+    ],
+    args: [{ name: 'FILE', help: 'a backup, plain or compressed; the live log without it', optional: true }],
+    flags: {
+      'public-key': {
+        value: 'KEY',
+        help: 'Trust this key (64 hex digits, or a file with them) instead of the data folder’s.',
+      },
+      ...JSON_FLAG,
+      ...PLACES,
+    },
+    examples: [
+      { command: 'audit verify', does: 'The live log' },
+      {
+        command: 'audit verify audit_backup_20261124_030000.log.gz --public-key audit_key.pub',
+        does: 'A backup, on any machine',
+      },
+    ],
+    run: verify,
+  },
+  {
+    name: 'audit tail',
+    summary: 'Print the newest events of the audit log, oldest first.',
+    flags: {
+      lines: { value: 'N', help: 'How many (20 unless given).' },
+      follow: { help: 'Go on printing events as they are sealed, until interrupted.' },
+      actor: { value: 'WHO', help: 'Only what this user did (name or id).' },
+      action: { value: 'ACTION', help: 'Only this action, or all of a kind, as "auth.*".' },
+      outcome: { value: 'OUTCOME', help: 'Only success, failure or denied.' },
+      json: { help: 'Print one JSON object a line.' },
+      ...PLACES,
+    },
+    examples: [
+      { command: 'audit tail --follow', does: 'Watch what happens' },
+      { command: 'audit tail --action "auth.*" --outcome failure --lines 100', does: 'Failed log-ins' },
+      {
+        command: 'audit tail --lines 1000 --json | jq -r .action | sort | uniq -c',
+        does: 'What is done most',
+      },
+    ],
+    run: (words) => {
+      if (words.isSet('follow')) process.on('SIGINT', () => process.exit(0));
+      return inSession(words, async ({ audit }) => {
+        await tail(words, audit);
+        return 0;
+      });
+    },
+  },
+];

@@ -1,0 +1,96 @@
+/**
+ * The services of a data folder for one command, beside a running server or without one: write turns are taken from
+ * the server if there is one, and what changes here reaches its workers within a second, as through the API.
+ */
+import { existsSync, statSync } from 'node:fs';
+import { AuditLog } from '@/features/audit/service.ts';
+import { AuthChanges } from '@/features/auth/changes.ts';
+import { ApiKeyService } from '@/features/auth/keys.ts';
+import { Passwords } from '@/features/auth/passwords.ts';
+import { UserService } from '@/features/auth/users.ts';
+import { liveConfig } from '@/platform/config/live.ts';
+import { type DataPaths, dataPaths } from '@/platform/config/paths.ts';
+import type { Config } from '@/platform/config/schema.ts';
+import type { Database } from '@/platform/db/database.ts';
+import { requireCurrentSchema } from '@/platform/db/migrate.ts';
+import { openDatabase } from '@/platform/db/open.ts';
+import { filePath } from '@/platform/db/sqlite/open.ts';
+import { CommandFailure } from '@/platform/errors/problem.ts';
+import type { Actor } from '@/platform/http/context.ts';
+import { createLogger, type Logger } from '@/platform/log/log.ts';
+import type { Words } from './command.ts';
+import { configOf, dataFolderOf } from './locations.ts';
+import { remark } from './output.ts';
+
+/** A command does one thing at a time, and sometimes two. */
+const CONNECTIONS = 2;
+
+export interface Session {
+  readonly config: Config;
+  readonly paths: DataPaths;
+  readonly db: Database;
+  readonly log: Logger;
+  readonly audit: AuditLog;
+  readonly users: UserService;
+  readonly keys: ApiKeyService;
+  /** Whoever sits at the terminal, for the audit log. */
+  readonly actor: Actor;
+}
+
+/** The name as the system knows it: what the environment says, anybody can set. */
+function operatingUser(): string {
+  try {
+    const { stdout, success } = Bun.spawnSync(['id', '-un'], { stderr: 'ignore' });
+    if (success) return stdout.toString().trim();
+  } catch {
+    // There is no such program.
+  }
+  // A user id without a name, as in many containers.
+  return `uid ${process.getuid?.() ?? 'unknown'}`;
+}
+
+/** A mistyped folder must not become a new, empty database. */
+function requireDatabaseFile(config: Config, paths: DataPaths): void {
+  const file = filePath({ url: config.database.url, paths });
+  if (!existsSync(file)) {
+    throw new CommandFailure(
+      `there is no database ${file}: name the server's folder with --data-dir (and its --config), or start it once`,
+    );
+  }
+  const owner = statSync(file).uid;
+  if (process.getuid && owner !== process.getuid()) {
+    throw new CommandFailure(
+      `${file} belongs to another user (id ${owner}): run this as that user (sudo -u '#${owner}' …), ` +
+        'or the server could not open the files that it leaves',
+    );
+  }
+}
+
+/** Opens the data folder and database that the flags name, does `work`, and closes them. */
+export async function inSession(words: Words, work: (session: Session) => Promise<number>): Promise<number> {
+  const config = configOf(words);
+  const paths = dataPaths(dataFolderOf(words));
+  const log = createLogger({ level: 'warn', write: remark });
+  const { url } = config.database;
+  if (url.startsWith('sqlite:')) requireDatabaseFile(config, paths);
+  const db = await openDatabase({ url, poolSize: CONNECTIONS, paths, log });
+  const changes = new AuthChanges(null);
+  try {
+    await requireCurrentSchema(db);
+    const audit = new AuditLog({ db });
+    const passwords = new Passwords();
+    return await work({
+      config,
+      paths,
+      db,
+      log,
+      audit,
+      users: new UserService({ db, audit, config: liveConfig(config), passwords, changes }),
+      keys: new ApiKeyService({ db, audit, changes }),
+      actor: { type: 'cli', id: null, name: operatingUser(), requestId: null, address: null },
+    });
+  } finally {
+    changes.close();
+    await db.close();
+  }
+}
