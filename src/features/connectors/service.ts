@@ -60,7 +60,8 @@ const STATUS_KEPT_MS = 10_000;
 export class ConnectorService {
   private readonly key: Buffer;
   private loaded: { readonly at: number; readonly value: Promise<Loaded | null> } | null = null;
-  private lastStatus: { readonly at: number; readonly value: Promise<ConnectorStatus> } | null = null;
+  private lastStatus: { readonly at: number; readonly value: ConnectorStatus } | null = null;
+  private asking: Promise<ConnectorStatus> | null = null;
   private readonly unsubscribe: () => void;
 
   constructor(private readonly options: Options) {
@@ -149,12 +150,19 @@ export class ConnectorService {
     }
   }
 
-  /** `status`, asked anew at most every ten seconds: for health checks. */
-  health(): Promise<ConnectorStatus> {
-    if (!this.lastStatus || now() - this.lastStatus.at > STATUS_KEPT_MS) {
-      this.lastStatus = { at: now(), value: this.status() };
-    }
-    return this.lastStatus.value;
+  /**
+   * `status` for health checks: asked anew at most every ten seconds, and only the first caller ever waits for
+   * the CRM; while it is being asked again, the last answer stands.
+   */
+  async health(): Promise<ConnectorStatus> {
+    const known = this.lastStatus;
+    if (known && now() - known.at <= STATUS_KEPT_MS) return known.value;
+    this.asking ??= this.status().then((value) => {
+      this.lastStatus = { at: now(), value };
+      this.asking = null;
+      return value;
+    });
+    return known ? known.value : this.asking;
   }
 
   close(): void {

@@ -153,6 +153,7 @@ export class RunExecutor {
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
+      if (this.stopping) return;
       if (this.looking) this.lookAgain = true;
       else this.looking = this.look().finally(() => this.afterLook());
     });
@@ -209,6 +210,8 @@ export class RunExecutor {
     const rows = await db.write((trx) => claimRuns(trx, db.dialect, which, claim, workflowId));
     for (const row of rows) {
       const held = new HeldRun(row, leaseUntil, which === 'expired');
+      // Our own lease may have ended while this process was frozen: the older hold must end, too.
+      this.held.get(held.id)?.abandon('claimed again');
       this.held.set(held.id, held);
       const walk = this.walk.carryOut(held).finally(() => {
         this.walks.delete(walk);
