@@ -132,7 +132,7 @@ async function fill(
 }
 
 async function main(): Promise<void> {
-  const folder = mkdtempSync(join(values.folder, 'ao-bench-'));
+  const folder = mkdtempSync(join(values.folder, 'ao-audit-bench-'));
   try {
     const { events, write, seal } = await fill(folder, Number(values.megabytes) * 1_000_000);
     const first = Math.min(events, 50_000);

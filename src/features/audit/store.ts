@@ -71,7 +71,8 @@ const sealMany = prepare<Record<SealParameter, string | number>, { seq: number }
     .from(seals.as<'seals'>(sql`seals`))
     .set((eb) => ({ seq: eb.ref('seals.column2'), hash: eb.ref('seals.column3') }))
     .whereRef('audit_events.id', '=', 'seals.column1')
-    .where('audit_events.seq', 'is', null)
+    // Not `is null`: SQLite would then read the whole index of unsealed events instead of asking for each id.
+    .where((eb) => eb.fn.coalesce('audit_events.seq', sql.lit(0)), '=', 0)
     .returning('audit_events.seq');
 });
 
