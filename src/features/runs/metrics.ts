@@ -1,8 +1,8 @@
 /** What the run engine counts. Workflow names are bounded, so that users cannot grow the metrics without end. */
 import type { Counter, Gauge, Histogram, Metrics } from '@/platform/metrics/instruments.ts';
 import { now } from '@/platform/time/clock.ts';
-import type { RunService } from './service.ts';
 import { STEP_TYPES } from './steps/registry.ts';
+import type { QueueNumbers } from './store.ts';
 
 export type RunOutcome = 'completed' | 'failed' | 'cancelled';
 type StepOutcome = 'succeeded' | 'failed';
@@ -58,7 +58,7 @@ export class RunMetrics {
 }
 
 /** The gauges of the queue, computed from the database when somebody scrapes. */
-export function registerQueueMetrics(metrics: Metrics, runs: RunService): void {
+export function registerQueueMetrics(metrics: Metrics, runs: { queue(): Promise<QueueNumbers> }): void {
   metrics.computed('ao_queue_depth', { help: 'Unfinished runs by state.' }, async () => {
     const { queued, waiting, running } = await runs.queue();
     return Object.entries({ queued, waiting, running }).map(([state, value]) => ({

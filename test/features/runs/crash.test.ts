@@ -1,5 +1,4 @@
 import { expect, test } from 'bun:test';
-import { join } from 'node:path';
 import { testEngine, tester } from '@test/support/engine.ts';
 import { temporaryFolder } from '@test/support/folder.ts';
 import { recorder } from '@test/support/recorder.ts';
@@ -8,6 +7,8 @@ import { migrate } from '@/platform/db/migrate.ts';
 import { openDatabase } from '@/platform/db/open.ts';
 import { serveTurns } from '@/platform/db/turns.ts';
 import { silentLogger } from '@/platform/log/log.ts';
+
+const EXECUTOR = Bun.fileURLToPath(import.meta.resolve('../../support/executor_process.ts'));
 
 async function cluster() {
   const folder = temporaryFolder();
@@ -25,8 +26,7 @@ async function cluster() {
     db,
     engine: testEngine(db),
     async spawn(name: string) {
-      const file = join(import.meta.dir, '../../support/executor_process.ts');
-      const child = Bun.spawn([process.execPath, file, folder.path, name], { stdout: 'pipe' });
+      const child = Bun.spawn([process.execPath, EXECUTOR, folder.path, name], { stdout: 'pipe' });
       children.push(child);
       await child.stdout.getReader().read();
       return child;
