@@ -7,12 +7,14 @@ import type { DataPaths } from '@/platform/config/paths.ts';
 import type { Database, Reader } from '@/platform/db/database.ts';
 import { acquireLease, releaseLease } from '@/platform/db/lease.ts';
 import { messageOf } from '@/platform/errors/problem.ts';
+import type { Actor } from '@/platform/http/context.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
 import { newId, now } from '@/platform/time/clock.ts';
 import { BEGINNING, type ChainEnd, chainHash, eventText } from './canonical.ts';
 import { HeadsFile, isSigned, signHead } from './heads.ts';
 import { loadSigningKey, type SigningKey } from './keys.ts';
+import { AuditLog } from './service.ts';
 import {
   countUnsealed,
   type HeadRow,
@@ -34,6 +36,7 @@ const INTERVAL_MS = 1_000;
 const BATCH = 500;
 const LATE_MS = 60_000;
 const MAX_CONFLICTS = 20;
+const SYSTEM: Actor = { type: 'system', id: null, name: 'server', requestId: null, address: null };
 
 interface Options {
   readonly db: Database;
@@ -52,7 +55,8 @@ export class AuditSealer {
   private leaseUntil = 0;
   /** The newest head this process has seen in the file: the database may never end before it. */
   private witness: ChainEnd | null = null;
-  private reported = '';
+  private reported: string | null = null;
+  private failure: { readonly message: string; readonly at: number } | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private running = false;
   private turn: Promise<unknown> = Promise.resolve();
@@ -114,12 +118,17 @@ export class AuditSealer {
     if (!this.running) return;
     this.timer = setTimeout(() => {
       this.tick()
-        .catch((error) =>
-          this.options.log.error('audit events could not be sealed', { error: messageOf(error) }),
-        )
+        .catch((error) => this.complain(messageOf(error)))
         .finally(() => this.schedule());
     }, INTERVAL_MS);
     this.timer.unref();
+  }
+
+  /** A lasting trouble, such as a full disk, is told once a minute, not once a second. */
+  private complain(message: string): void {
+    if (this.failure?.message === message && now() - this.failure.at < LATE_MS) return;
+    this.failure = { message, at: now() };
+    this.options.log.error('audit events could not be sealed', { error: message });
   }
 
   private async tick(): Promise<void> {
@@ -182,7 +191,7 @@ export class AuditSealer {
     const { db } = this.options;
     const last = this.witness ?? (await this.file.last());
     const end = await newestHead(db.read);
-    if (last !== null) this.report(await this.compare(last, end));
+    if (last !== null) await this.report(await this.compare(last, end));
     this.witness ??= last;
     if (end === null || end.seq <= (last?.seq ?? 0)) return;
     const missing = last === null ? [end] : await headsAfter(db.read, last.seq, BATCH);
@@ -199,9 +208,18 @@ export class AuditSealer {
       : null;
   }
 
-  private report(fault: string | null): void {
-    if (fault !== null && fault !== this.reported) this.options.log.error(fault, { component: 'audit' });
-    this.reported = fault ?? '';
+  /** Once per fault: in the log, and in the audit log itself, where it stays. Sealing goes on all the same. */
+  private async report(fault: string | null): Promise<void> {
+    if (fault === this.reported) return;
+    this.reported = fault;
+    if (fault === null) return;
+    this.options.log.error(fault, { component: 'audit' });
+    await new AuditLog({ db: this.options.db }).recordAlone({
+      actor: SYSTEM,
+      action: 'audit.chain_broken',
+      outcome: 'failure',
+      details: { fault },
+    });
   }
 
   /** The head is safe in the database already: a file that cannot be written now is caught up later. */

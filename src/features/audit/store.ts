@@ -66,14 +66,16 @@ const sealMany = prepare<Record<SealParameter, string | number>, { seq: number }
       sql`(${param(`id${index}`)}, cast(${param(`seq${index}`)} as bigint), ${param(`hash${index}`)})`,
   );
   const seals = sql<{ column1: string; column2: number; column3: string }>`(values ${sql.join(rows)})`;
-  return db
-    .updateTable('audit_events')
-    .from(seals.as<'seals'>(sql`seals`))
-    .set((eb) => ({ seq: eb.ref('seals.column2'), hash: eb.ref('seals.column3') }))
-    .whereRef('audit_events.id', '=', 'seals.column1')
-    // Not `is null`: SQLite would then read the whole index of unsealed events instead of asking for each id.
-    .where((eb) => eb.fn.coalesce('audit_events.seq', sql.lit(0)), '=', 0)
-    .returning('audit_events.seq');
+  return (
+    db
+      .updateTable('audit_events')
+      .from(seals.as<'seals'>(sql`seals`))
+      .set((eb) => ({ seq: eb.ref('seals.column2'), hash: eb.ref('seals.column3') }))
+      .whereRef('audit_events.id', '=', 'seals.column1')
+      // Not `is null`: SQLite would then read the whole index of unsealed events instead of asking for each id.
+      .where((eb) => eb.fn.coalesce('audit_events.seq', sql.lit(0)), '=', 0)
+      .returning('audit_events.seq')
+  );
 });
 
 /** Gives events their place; answers how many had none yet. A short last batch is filled up with its last row. */

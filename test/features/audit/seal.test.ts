@@ -85,6 +85,8 @@ forEachDatabase('sealing', (open) => {
     await fixture.write(1);
     await fixture.otherSealer().sealNow();
     expect(fixture.logged.join()).toContain('cut off');
+    const { events } = await fixture.audit.events({ limit: 10, action: 'audit.chain_broken' });
+    expect(events).toMatchObject([{ outcome: 'failure', seq: 7 }]);
   });
 
   test('says so when events have waited long', async () => {
