@@ -68,9 +68,8 @@ export const auditCommands: readonly Command[] = [
     examples: [
       { command: 'audit backup', does: 'A backup of everything so far' },
       {
-        command: 'audit backup --data-dir /var/lib/automation-orchestrator)" elsewhere:/backups/',
-        does: 'Away from this machine',
-        before: 'scp "$(',
+        command: 'audit backup --json | jq -r .backup_file',
+        does: 'Only the name of the file, for a script that copies it away',
       },
     ],
     run: (words) =>

@@ -26,7 +26,7 @@ export const keyCommands: readonly Command[] = [
     flags: {
       role: {
         value: 'ROLE',
-        help: 'admin, operator or viewer: at most that of the user, which it is unless given.',
+        help: 'At most the role of the user, which it is unless given.',
       },
       days: { value: 'N', help: `Days until it expires, up to ${MAX_DAYS}; never unless given.` },
       ...JSON_FLAG,

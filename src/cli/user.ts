@@ -75,7 +75,7 @@ export const userCommands: readonly Command[] = [
     ],
     args: [USERNAME],
     flags: {
-      role: { value: 'ROLE', help: 'admin, operator or viewer (viewer unless given).' },
+      role: { value: 'ROLE', help: 'The role: admin, operator or viewer (viewer unless given).' },
       email: { value: 'EMAIL', help: 'E-mail address.' },
       ...PASSWORD_FLAG,
       ...JSON_FLAG,
