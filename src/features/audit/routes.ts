@@ -86,13 +86,16 @@ export const auditRoutes = ({ db, paths, audit, sealer, backups }: Services) =>
     })
     .get(
       '/backups/:name',
-      async ({ request, params, server, set }) => {
+      async ({ request, params, server }) => {
         const { name, path, compressed } = await backups.open(params.name);
         await backups.recordDownload(actorOf(request), name);
         server?.timeout(request, 0);
-        set.headers['content-type'] = compressed ? 'application/gzip' : 'application/x-ndjson';
-        set.headers['content-disposition'] = `attachment; filename="${name}"`;
-        return Bun.file(path);
+        const headers = {
+          'content-type': compressed ? 'application/gzip' : 'application/x-ndjson',
+          'content-disposition': `attachment; filename="${name}"`,
+        };
+        // A bare file would get a Content-Range from Elysia even where no range was asked for.
+        return new Response(Bun.file(path), { headers });
       },
       {
         access: 'audit:backup',
