@@ -69,6 +69,8 @@ async function build(outfile: string, target: Target | null): Promise<void> {
     throw: false,
   });
   if (!result.success) throw new Error(result.logs.map(String).join('\n'));
+  // The binary holds its source map itself.
+  rmSync(`${outfile}.map`, { force: true });
 }
 
 /** Read piece by piece: the binaries are large. */
@@ -79,7 +81,7 @@ async function sha256(path: string): Promise<string> {
 }
 
 async function writeSums(): Promise<void> {
-  const files = readdirSync(DIST).filter((file) => file.startsWith(NAME) && !file.endsWith('.map'));
+  const files = readdirSync(DIST).filter((file) => file.startsWith(NAME));
   const lines = await Promise.all(
     files.sort().map(async (file) => `${await sha256(join(DIST, file))}  ${file}\n`),
   );
