@@ -145,6 +145,12 @@ export async function openServices(init: WorkerInit, log: Logger): Promise<Servi
   });
 
   const queueDepth = () => runs.queueDepth();
+  const runsHere = init.config.server.role !== 'api';
+  /** What only this process knows of its executor comes before what the queue shows of all. */
+  const runnerHealth = async () => {
+    const own = executor.health();
+    return runsHere && own.state === 'degraded' ? own : runs.health();
+  };
   const metricsService = new MetricsService({ metrics, config, fleet, redis, queueDepth, version: VERSION });
   const health = new HealthService({
     version: VERSION,
@@ -155,7 +161,7 @@ export async function openServices(init: WorkerInit, log: Logger): Promise<Servi
       fleet,
       sealer,
       connectors,
-      runs,
+      runs: { queueDepth, health: () => runnerHealth() },
       executorBeat: () => metricsService.executorBeat(),
     }),
     figures: async () => ({
@@ -214,7 +220,7 @@ export async function openServices(init: WorkerInit, log: Logger): Promise<Servi
       sealer.start();
       schedule.start();
       maintenance.start();
-      if (init.config.server.role !== 'api') executor.start();
+      if (runsHere) executor.start();
     },
     stopBackground: async (graceMs) => {
       queueWatch.stop();
