@@ -2,7 +2,7 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { masked } from '@/platform/config/load.ts';
-import type { Config, LiveConfig } from '@/platform/config/schema.ts';
+import { ConfigSchema, type LiveConfig } from '@/platform/config/schema.ts';
 import { accessControl } from '@/platform/http/access.ts';
 import type { FleetState, RedisTarget } from '@/platform/ipc/messages.ts';
 import { iso, now } from '@/platform/time/clock.ts';
@@ -29,12 +29,6 @@ const Status = Type.Object({
     max_requests: Type.Integer(),
   }),
 });
-
-const ShownConfig = Type.Unsafe<Config>(
-  Type.Record(Type.String(), Type.Unknown(), {
-    description: 'All sections, as `config schema` describes them.',
-  }),
-);
 
 export const adminRoutes = ({ config, fleet, redis, version }: Options) =>
   new Elysia({ name: 'admin', prefix: '/api', tags: ['admin'] })
@@ -68,7 +62,7 @@ export const adminRoutes = ({ config, fleet, redis, version }: Options) =>
     )
     .get('/admin/config', () => masked(config.current), {
       access: 'admin:read',
-      response: { 200: ShownConfig },
+      response: { 200: ConfigSchema },
       detail: {
         operationId: 'getConfig',
         summary: 'Configuration',

@@ -39,6 +39,8 @@ export interface RequestContext {
   readonly knownAddress?: string | null;
   /** Set by the auth plugin once credentials were verified. */
   principal: Principal | null;
+  /** Whether a route that is not public has let the request in. */
+  admitted?: boolean;
   /** Fields to send with whatever answer comes (RateLimit, ETag …). */
   readonly responseHeaders: Record<string, string>;
   /** The route pattern once it is known. */

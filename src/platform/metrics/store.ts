@@ -4,6 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { now } from '@/platform/time/clock.ts';
 import type {
   Counter,
   Family,
@@ -31,6 +32,19 @@ export function openMetrics(options: { folder: string; file: number }): Metrics 
 interface Computed {
   readonly help: string;
   readonly read: () => Promise<readonly Sample[]> | readonly Sample[];
+  kept: { readonly at: number; readonly samples: Promise<readonly Sample[]> } | null;
+}
+
+/** Computed gauges ask databases: however often somebody scrapes, they are asked once in this time. */
+const COMPUTED_KEPT_MS = 1_000;
+
+/** A source that cannot answer now leaves a gap in its own family, never in the whole scrape. */
+function samplesOf(computed: Computed): Promise<readonly Sample[]> {
+  const at = now();
+  if (computed.kept === null || Math.abs(at - computed.kept.at) >= COMPUTED_KEPT_MS) {
+    computed.kept = { at, samples: (async () => computed.read())().catch(() => []) };
+  }
+  return computed.kept.samples;
 }
 
 class MetricsStore implements Metrics {
@@ -86,16 +100,14 @@ class MetricsStore implements Metrics {
   }
 
   computed(name: string, options: { readonly help: string }, read: Computed['read']): void {
-    this.computedFamilies.set(name, { help: options.help, read });
+    this.computedFamilies.set(name, { help: options.help, read, kept: null });
   }
 
   async collect(): Promise<readonly Family[]> {
     const merged = mergeFamilies(this.files());
     const computed = await Promise.all(
-      [...this.computedFamilies].map(async ([name, { help, read }]): Promise<Family> => {
-        // A source that cannot answer now leaves a gap in its own family, never in the whole scrape.
-        const samples = await (async () => read())().catch(() => []);
-        return { kind: 'gauge', name, help, samples };
+      [...this.computedFamilies].map(async ([name, computed]): Promise<Family> => {
+        return { kind: 'gauge', name, help: computed.help, samples: await samplesOf(computed) };
       }),
     );
     return [...merged.filter(({ name }) => !this.computedFamilies.has(name)), ...computed].sort((a, b) =>
@@ -141,13 +153,19 @@ class MetricsStore implements Metrics {
     for (const each of this.own.series) {
       if (each.family === family) series.set(each.values.join('\n'), each.slots);
     }
+    let last: { readonly key: string; readonly slots: Float64Array } | null = null;
     return (labels) => {
-      const key =
-        names.length === 1
-          ? (labels[names[0] ?? ''] ?? '')
-          : names.map((name) => labels[name] ?? '').join('\n');
+      let key = '';
+      for (let index = 0; index < names.length; index += 1) {
+        const value = labels[names[index] ?? ''] ?? '';
+        key = index === 0 ? value : `${key}\n${value}`;
+      }
+      if (last?.key === key) return last.slots;
       const found = series.get(key);
-      if (found) return found;
+      if (found) {
+        last = { key, slots: found };
+        return found;
+      }
       const values = names.map((name) => (labels[name] ?? '').replaceAll('\n', ' ').slice(0, LONGEST_LABEL));
       const made = family === null ? null : this.own.addSeries(family, values, width);
       if (!made) this.dropped.inc();

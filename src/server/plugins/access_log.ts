@@ -32,7 +32,7 @@ export function accessLog({
   );
 }
 
-/** The line by hand: everything but method, path and user name is known to need no escaping. */
+/** The line by hand: everything but method and path is ours and known to need no escaping. */
 function lineOf(
   context: RequestContext,
   method: string,
@@ -42,11 +42,21 @@ function lineOf(
 ): string {
   const milliseconds = Math.round((performance.now() - context.startedAt) * 1000) / 1000;
   const { principal, knownAddress } = context;
-  let line = `{"time":"${iso(now())}","level":"info","msg":"request","request_id":"${context.requestId}"`;
+  let line = `{"time":"${timestamp()}","level":"info","msg":"request","request_id":"${context.requestId}"`;
   line += `,"method":${JSON.stringify(method)},"path":${JSON.stringify(path)},"status":${status}`;
   line += `,"duration_ms":${milliseconds}`;
-  if (route !== undefined) line += `,"route":${JSON.stringify(route)}`;
-  if (principal) line += `,"user_id":${JSON.stringify(principal.id)},"via":"${principal.via}"`;
+  if (route !== undefined) line += `,"route":"${route}"`;
+  if (principal)
+    line += `,"user_id":${principal.id === null ? 'null' : `"${principal.id}"`},"via":"${principal.via}"`;
   if (knownAddress) line += `,"address":"${knownAddress}"`;
   return `${line}}`;
+}
+
+let stamped = { at: 0, text: '' };
+
+/** Many requests end in the same millisecond: its text is made once. */
+function timestamp(): string {
+  const at = now();
+  if (at !== stamped.at) stamped = { at, text: iso(at) };
+  return stamped.text;
 }

@@ -39,7 +39,6 @@ export interface AdmissionOptions {
 export class Admission {
   private readonly policies: LimitPolicies;
   private readonly limited: Counter;
-  private readonly admitted = new WeakSet<RequestContext>();
 
   constructor(private readonly options: AdmissionOptions) {
     this.policies = new LimitPolicies(options.config);
@@ -52,7 +51,7 @@ export class Admission {
 
   /** Throws 401, 429 or 403. Asked again about an admitted request, it says yes without taking a second token. */
   async admit(context: RequestContext, request: Request, route: string, access: Access): Promise<void> {
-    if (access === 'public' || this.admitted.has(context)) return;
+    if (access === 'public' || context.admitted) return;
     const principal = await this.identify(context, request, route);
     context.principal = principal;
     await this.take(context, request, route, principal);
@@ -61,7 +60,7 @@ export class Admission {
         `This needs the permission ${access}, which the role ${principal.role} does not have.`,
       );
     }
-    this.admitted.add(context);
+    context.admitted = true;
   }
 
   private async identify(context: RequestContext, request: Request, route: string): Promise<Principal> {

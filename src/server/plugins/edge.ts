@@ -34,6 +34,7 @@ export function edge(options: EdgeOptions) {
 class EdgeContext implements RequestContext {
   readonly startedAt = performance.now();
   principal: Principal | null = null;
+  admitted = false;
   route: string | null = null;
   private knownLog: Logger | null = null;
   knownAddress: string | null = null;

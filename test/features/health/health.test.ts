@@ -1,0 +1,148 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import { testConfig } from '@test/support/hardened.ts';
+import { type CheckOptions, standardChecks, standingWarnings } from '@/features/health/checks.ts';
+import { type HealthFigures, HealthService } from '@/features/health/service.ts';
+import { holdStill } from '@/platform/time/clock.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+const release: (() => void)[] = [];
+afterEach(() => {
+  for (const each of release.splice(0)) each();
+});
+
+const FLEET = {
+  startedAt: 0,
+  workersWanted: 4,
+  workersReady: 4,
+  restarts: 0,
+  redis: { mode: 'embedded', socketPath: '/x', fallback: false },
+} as const;
+const FIGURES: HealthFigures = {
+  queue_depth: 0,
+  leads_cached: 3,
+  workflows_cached: 1,
+  redis_mode: 'embedded',
+  workers_ready: 4,
+  workers_wanted: 4,
+};
+
+/** A server in good order, of which a test breaks some part. */
+function server(broken: Partial<CheckOptions> = {}) {
+  const clock = { now: 1_000_000 };
+  release.push(holdStill({ now: () => clock.now }));
+  const asked = { pings: 0, figures: 0 };
+  const options: Mutable<CheckOptions> = {
+    config: { current: testConfig() },
+    db: {
+      ping: async () => {
+        asked.pings += 1;
+      },
+    },
+    redis: { state: 'ready', endpoint: 'localhost:6379', target: FLEET.redis },
+    fleet: () => FLEET,
+    sealer: { fault: async () => null },
+    connectors: { health: async () => ({ status: 'not_configured', detail: 'No CRM is configured.' }) },
+    runs: { health: async () => ({ state: 'running', reason: null }), queueDepth: async () => 0 },
+    executorBeat: async () => clock.now / 1000,
+    ...broken,
+  };
+  const health = new HealthService({
+    version: '1.2.3',
+    checks: standardChecks(options),
+    figures: async () => {
+      asked.figures += 1;
+      return FIGURES;
+    },
+    warnings: () => standingWarnings(options),
+  });
+  return { health, options, clock, asked };
+}
+
+describe('health', () => {
+  test('of a server in good order', async () => {
+    expect(await server().health.short()).toEqual({
+      status: 'healthy',
+      version: '1.2.3',
+      timestamp: '1970-01-01T00:16:40.000Z',
+      components: {
+        api: 'running',
+        audit: 'running',
+        redis: 'ready',
+        crm_connector: 'not_configured',
+        lead_ingest: 'ready',
+        workflow_runner: 'running',
+      },
+    });
+  });
+
+  test('with figures, beside the components and among them', async () => {
+    const detailed = await server().health.detailed();
+    expect(detailed).toMatchObject({ cache: 'active', ...FIGURES });
+    expect(detailed.components).toMatchObject({ api: 'running', cache: 'active', ...FIGURES });
+  });
+
+  test.each<[string, Partial<CheckOptions>, string, string]>([
+    [
+      'Redis is lost',
+      { redis: { state: 'lost', endpoint: 'redis:6379', target: FLEET.redis } },
+      'redis',
+      'redis:6379',
+    ],
+    ['workers are missing', { fleet: () => ({ ...FLEET, workersReady: 3 }) }, 'api', '3 of 4'],
+    ['nothing is sealed', { sealer: { fault: async () => 'events wait' } }, 'audit', 'events wait'],
+    [
+      'the CRM answers badly',
+      { connectors: { health: async () => ({ status: 'degraded', detail: 'The CRM answered 500.' }) } },
+      'crm_connector',
+      'The CRM answered 500.',
+    ],
+    [
+      'too many runs wait',
+      { runs: { health: async () => ({ state: 'running', reason: null }), queueDepth: async () => 1000 } },
+      'workflow_runner',
+      '1000 runs wait',
+    ],
+    [
+      'nobody carries out runs',
+      { runs: { health: async () => ({ state: 'degraded', reason: 'nobody' }), queueDepth: async () => 1 } },
+      'workflow_runner',
+      'nobody',
+    ],
+    ['executors hang', { executorBeat: async () => 900 }, 'workflow_runner', 'looked for work for 100 s'],
+  ])('is degraded when %s, and says why', async (_what, broken, component, reason) => {
+    const answer = await server(broken).health.short();
+    expect(answer.status).toBe('degraded');
+    expect(answer.components[component]).toBe('degraded');
+    expect(answer.reasons).toEqual([expect.stringContaining(reason)]);
+  });
+
+  test('is unhealthy without the database', async () => {
+    const answer = await server({
+      db: { ping: () => Promise.reject(new Error('disk gone')) },
+    }).health.short();
+    expect(answer.status).toBe('unhealthy');
+    expect(answer.components.lead_ingest).toBe('unavailable');
+    expect(answer.reasons).toEqual(['lead_ingest: disk gone']);
+  });
+
+  test('stays healthy on the embedded Redis and without authentication, and warns of them', async () => {
+    const config = { current: testConfig({ auth: { enabled: false } }) };
+    const target = { ...FLEET.redis, fallback: true };
+    const answer = await server({ config, redis: { state: 'ready', endpoint: 'x', target } }).health.short();
+    expect(answer.status).toBe('healthy');
+    expect(answer.warnings).toHaveLength(2);
+  });
+
+  test('asks its parts again after a second, for figures after five', async () => {
+    const { health, clock, asked } = server();
+    await Promise.all([health.short(), health.short(), health.detailed(), health.detailed()]);
+    expect(asked).toEqual({ pings: 2, figures: 1 });
+    clock.now += 1_000;
+    await Promise.all([health.short(), health.detailed()]);
+    expect(asked).toEqual({ pings: 3, figures: 1 });
+    clock.now += 4_000;
+    await health.detailed();
+    expect(asked).toEqual({ pings: 4, figures: 2 });
+  });
+});
