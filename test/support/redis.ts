@@ -7,7 +7,7 @@ import { describe, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis, type RedisOptions as ClientOptions } from 'ioredis';
+import { type RedisOptions as ClientOptions, Redis } from 'ioredis';
 import { until } from './wait.ts';
 
 const installed = Bun.which('redis-server') !== null;

@@ -86,9 +86,14 @@ export class Keyspace implements ScriptKeyspace {
     this.mock.expires.set(key, now() + ttlMs);
   }
 
-  /** The number of keys, those counted whose time is over but that nobody has swept yet. */
+  /** The number of keys. */
   size(): number {
     return this.mock.data.keys().length;
+  }
+
+  /** How many keys in memory end by themselves, those counted whose time is over. */
+  get mortals(): number {
+    return this.mortal.size;
   }
 
   /** Runs a command of ioredis-mock. It is carried out before this returns; only the reply comes later. */
