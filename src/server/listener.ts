@@ -1,10 +1,11 @@
 /**
  * The worker's port. Draining fails no request: for a while every answer carries `Connection: close` while new
- * connections are still accepted, so that clients move over to other workers or servers; then the port is closed and what
- * is in flight is finished.
+ * connections are still accepted, so that clients move over to other workers or servers; then newcomers are overlooked,
+ * the port is closed and what is in flight is finished.
  */
 import type { AnyElysia } from 'elysia';
 import type { Logger } from '@/platform/log/log.ts';
+import { overlookNewcomers } from './newcomers.ts';
 
 /** The parts of Elysia's app that listening needs. */
 export type ListeningApp = Pick<AnyElysia, 'fetch' | 'listen' | 'server'>;
@@ -23,6 +24,8 @@ interface DrainOptions {
 }
 
 const POLL_MS = 10;
+/** In this time, who is connected already sends his request and gets his answer. */
+const SETTLE_MS = 150;
 /** A backup of a great log takes this long at most between two bytes; so may a client between two requests. */
 const IDLE_SECONDS = 120;
 
@@ -89,6 +92,8 @@ export class Listener {
       error: (error) => closing(failure(this.log, error)),
     });
     await Bun.sleep(drainMs);
+    const { port } = this.server;
+    if (port !== undefined && (await overlookNewcomers(port, this.log))) await Bun.sleep(SETTLE_MS);
     const stopped = this.server.stop();
     const deadline = performance.now() + graceMs;
     while (this.server.pendingRequests > 0 && performance.now() < deadline) await Bun.sleep(POLL_MS);

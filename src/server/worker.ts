@@ -55,7 +55,6 @@ async function serve(
     },
   });
   services.startBackground();
-  services.startBackground();
   channel.say({ type: 'ready' });
 }
 
@@ -87,12 +86,16 @@ function leave(channel: SupervisorChannel): never {
   process.exit(0);
 }
 
-/** A bug outside of any request ends this worker, with a line in the log; the supervisor starts another. */
+/**
+ * A bug outside of any request. An exception may have left anything behind: it ends this worker, and the supervisor starts
+ * another. A promise that failed unheard harms nobody else's request.
+ */
 function reportBugs(log: Logger): void {
-  const report = (error: unknown): never => {
+  process.on('uncaughtException', (error) => {
     log.error('worker ends after an error that nobody handled', { error });
     process.exit(1);
-  };
-  process.on('uncaughtException', report);
-  process.on('unhandledRejection', report);
+  });
+  process.on('unhandledRejection', (error) => {
+    log.error('an error that nobody handled', { error });
+  });
 }

@@ -123,7 +123,7 @@ export class Fleet {
         init: (slot) => this.options.init(slot, place.file ?? 0),
         ready: () => this.becameReady(place),
         died: (_, death) => this.died(place, death),
-        fatal: (message) => this.failure.resolve(new CommandFailure(message)),
+        fatal: (message) => this.neverStarts(message),
       }),
       file: null,
       deaths: 0,
@@ -168,6 +168,11 @@ export class Fleet {
     }
     place.timer = setTimeout(() => this.startIn(place), delayMs);
     this.options.changed();
+  }
+
+  /** What no first worker can start with (a database of another version). Later it may pass: others still serve. */
+  private neverStarts(message: string): void {
+    if (!this.wasComplete) this.failure.resolve(new CommandFailure(message));
   }
 
   /** Workers that serve are never given up for one that cannot start any more; a generation that never served is. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { Agent, get } from 'node:http';
+import { resolve } from 'node:path';
 import { Kind, Type } from '@sinclair/typebox';
 import { until } from '@test/support/wait.ts';
 import { type AnyElysia, Elysia } from 'elysia';
@@ -24,17 +25,17 @@ const listen = (app: AnyElysia): { listener: Listener; port: number } => {
 
 /** One request over the agent's kept connection. */
 function ask(port: number, path: string, agent: Agent): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const answer = Promise.withResolvers<Answer>();
   get({ host: '127.0.0.1', port, path, agent }, (response) => {
     let body = '';
     response.on('data', (chunk: Buffer) => {
       body += chunk.toString();
     });
     response.on('end', () =>
-      resolve({ status: response.statusCode ?? 0, connection: response.headers.connection, body }),
+      answer.resolve({ status: response.statusCode ?? 0, connection: response.headers.connection, body }),
     );
-  }).on('error', reject);
-  return promise;
+  }).on('error', answer.reject);
+  return answer.promise;
 }
 
 const oneConnection = (): Agent => new Agent({ keepAlive: true, maxSockets: 1 });
@@ -100,6 +101,47 @@ describe('draining the port', () => {
     await until(() => arrived);
     expect(await listener.drain({ drainMs: 10, graceMs: 100 })).toBe(1);
     expect(await answer).toBe('cut off');
+  });
+});
+
+async function listenerProcess(port: number) {
+  const script = resolve(import.meta.dir, 'support/listener_process.ts');
+  const child = Bun.spawn([process.execPath, script, String(port)], { stdout: 'pipe', stderr: 'inherit' });
+  const { value } = await child.stdout.getReader().read();
+  return { child, port: Number(new TextDecoder().decode(value)) };
+}
+
+describe('of two workers on one port', () => {
+  test('one can leave under a load of new connections, and none of them fails', async () => {
+    const first = await listenerProcess(0);
+    const second = await listenerProcess(first.port);
+    let served = 0;
+    let left = false;
+    const client = async (): Promise<void> => {
+      let after = 0;
+      while (after < 50) {
+        expect((await ask(first.port, '/', new Agent({ keepAlive: false }))).status).toBe(200);
+        served += 1;
+        if (left) after += 1;
+      }
+    };
+    const clients = Promise.all([
+      client(),
+      client(),
+      client(),
+      client(),
+      client(),
+      client(),
+      client(),
+      client(),
+    ]);
+    await until(() => served > 200);
+    first.child.kill('SIGTERM');
+    expect(await first.child.exited).toBe(0);
+    left = true;
+    await clients;
+    second.child.kill('SIGKILL');
+    await second.child.exited;
   });
 });
 
