@@ -96,7 +96,6 @@ export function createClient(
       sentinels: [...config.sentinels],
       name: config.sentinel_name,
       role: 'master',
-      failoverDetector: true,
       sentinelRetryStrategy: retryStrategy ?? (() => null),
       enableTLSForSentinelMode: config.tls,
       sentinelCommandTimeout: config.connect_timeout_ms,

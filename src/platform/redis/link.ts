@@ -18,7 +18,8 @@ export interface RedisLink {
   readonly spansKeys: boolean;
   /**
    * Calls Redis; keys get the configured prefix. Throws `RedisLost` at once while Redis is lost, and after
-   * `command_timeout_ms` when it does not answer; the command may then have been carried out all the same.
+   * `command_timeout_ms` when it does not answer; the command may then have been carried out all the same. `work`
+   * waits for nothing but Redis: a late one counts as a Redis that hangs.
    */
   run<T>(work: (client: RedisCommands) => Promise<T>): Promise<T>;
   /** Best effort: a message sent while Redis is lost is lost. */

@@ -53,21 +53,27 @@ function contract(open: () => Promise<Backend>): void {
   test('takes that arrive while a call is under way share the next one', async () => {
     await using redis = await link();
     let calls = 0;
+    let release = (): void => undefined;
+    const held = new Promise<void>((go) => {
+      release = go;
+    });
     const counting: Pick<RedisLink, 'run' | 'spansKeys' | 'state' | 'onStateChange'> = {
       spansKeys: redis.spansKeys,
       state: 'ready',
       onStateChange: redis.onStateChange.bind(redis),
-      run: (work) => {
+      run: async (work) => {
         calls += 1;
+        if (calls === 1) await held;
         return redis.run(work);
       },
     };
     const buckets = new TokenBuckets({ redis: counting, log: silentLogger });
     const first = buckets.take({ key: newId(), ...SLOW });
-    await Promise.resolve();
+    await until(() => calls === 1);
     const rest = Array.from({ length: 200 }, (_, index) =>
       buckets.take({ key: `hot:${index % 10}`, ...SLOW }),
     );
+    release();
     await Promise.all([first, ...rest]);
     expect(calls).toBe(2);
   });

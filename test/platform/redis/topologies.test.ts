@@ -106,7 +106,9 @@ describeWithRedis('a master behind sentinels', () => {
     link.subscribe('news', (message) => heard.push(message));
     expect(await buckets.take({ key: 'k', ...BUCKET })).toMatchObject({ source: 'redis', remaining: 99 });
     // Sentinel learns of replicas from the master, and must know this one before the master may die.
-    await until(async () => (await replica.control.info('replication')).includes('master_link_status:up'));
+    await until(async () => (await replica.control.info('replication')).includes('master_link_status:up'), {
+      timeoutMs: 15_000,
+    });
     await until(
       async () => {
         const known = await sentinel.control.call('SENTINEL', 'replicas', 'desk');
@@ -115,9 +117,9 @@ describeWithRedis('a master behind sentinels', () => {
       { timeoutMs: 15_000, intervalMs: 100 },
     );
     await master.kill();
-    await until(() => link.state === 'lost');
+    await until(() => link.state === 'lost', { timeoutMs: 10_000 });
     expect(await buckets.take({ key: 'k', ...BUCKET })).toMatchObject({ allowed: true, source: 'local' });
-    await until(() => link.state === 'ready', { timeoutMs: 20_000 });
+    await until(() => link.state === 'ready', { timeoutMs: 30_000 });
     // The replica has the bucket, and it takes writes: it is the master now.
     expect(await buckets.take({ key: 'k', ...BUCKET })).toMatchObject({ source: 'redis', remaining: 98 });
     await until(
