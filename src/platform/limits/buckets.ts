@@ -89,7 +89,7 @@ export class TokenBuckets {
   private schedule(): void {
     if (this.underWay || this.scheduled) return;
     this.scheduled = true;
-    queueMicrotask(() => void this.carryOut());
+    setImmediate(() => void this.carryOut());
   }
 
   private async carryOut(): Promise<void> {
