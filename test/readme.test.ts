@@ -9,7 +9,9 @@ interface Key {
 }
 
 const keys = Object.entries(ConfigSchema.properties).flatMap(([section, { properties }]) =>
-  Object.entries(properties as Record<string, Key>).map(([name, key]) => [`${section}.${name}`, key] as const),
+  Object.entries(properties as Record<string, Key>).map(
+    ([name, key]) => [`${section}.${name}`, key] as const,
+  ),
 );
 
 test('its table names every key with its default, and marks those that SIGHUP applies', async () => {
