@@ -1,23 +1,28 @@
 /** Commands of the embedded Redis that are not about data: scripts of ours, pub/sub, the connection, the server. */
 import { now } from '@/platform/time/clock.ts';
 import type { RedisScript } from '../script.ts';
-import type { Channels } from './channels.ts';
+import type { Channels, Listener } from './channels.ts';
 import type { Keyspace } from './keyspace.ts';
 import { OK, ReplyFailure, Status } from './resp.ts';
-import type { Session } from './session.ts';
+
+/** What commands see of the client that sent them. */
+export interface Client extends Listener {
+  readonly id: number;
+  name: string;
+}
 
 export interface Services {
   readonly keyspace: Keyspace;
-  readonly channels: Channels<Session>;
+  readonly channels: Channels<Client>;
   /** By SHA-1 of their Lua text. */
   readonly scripts: ReadonlyMap<string, RedisScript>;
-  readonly sessions: ReadonlySet<Session>;
+  readonly sessions: ReadonlySet<Client>;
   readonly startedAt: number;
   /** Whether there is such a command. */
   knows(name: string): boolean;
 }
 
-type Command = (args: readonly string[], services: Services, session: Session) => unknown;
+type Command = (args: readonly string[], services: Services, session: Client) => unknown;
 
 const wrongArguments = (name: string): ReplyFailure =>
   new ReplyFailure(`ERR wrong number of arguments for '${name}' command`);
@@ -55,7 +60,7 @@ function script([verb = '', ...args]: readonly string[], { scripts }: Services):
   }
 }
 
-function client([verb = '', ...args]: readonly string[], { sessions }: Services, session: Session): unknown {
+function client([verb = '', ...args]: readonly string[], { sessions }: Services, session: Client): unknown {
   switch (verb.toLowerCase()) {
     case 'setname':
       session.name = args[0] ?? '';
@@ -94,7 +99,7 @@ function info(_: readonly string[], { keyspace, sessions, startedAt }: Services)
   return `${lines.join('\r\n')}\r\n`;
 }
 
-function hello([version]: readonly string[], _: Services, session: Session): unknown {
+function hello([version]: readonly string[], _: Services, session: Client): unknown {
   if (version !== undefined && version !== '2')
     return new ReplyFailure('NOPROTO unsupported protocol version');
   return [
@@ -115,7 +120,7 @@ function hello([version]: readonly string[], _: Services, session: Session): unk
   ];
 }
 
-function unsubscribe(args: readonly string[], { channels }: Services, session: Session): unknown {
+function unsubscribe(args: readonly string[], { channels }: Services, session: Client): unknown {
   const names = args.length > 0 ? args : channels.of(session);
   if (names.length === 0) return ['unsubscribe', null, 0];
   for (const name of names) session.push(['unsubscribe', name, channels.remove(session, name)]);

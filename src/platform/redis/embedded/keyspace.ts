@@ -5,7 +5,7 @@
  * ioredis-mock forgets a key whose time is over only when somebody asks for it; the sweep does that here, or
  * buckets of addresses seen once would pile up.
  */
-import { now } from '@/platform/time/clock.ts';
+import { newId, now } from '@/platform/time/clock.ts';
 import type { ScriptKeyspace } from '../script.ts';
 import { OK, unknownCommand } from './resp.ts';
 
@@ -63,7 +63,7 @@ export class Keyspace implements ScriptKeyspace {
   static async open(): Promise<Keyspace> {
     // Loaded here alone: it brings a Lua interpreter, which workers have no use for.
     const { default: RedisMock } = await import('ioredis-mock');
-    const client = new RedisMock({ host: `embedded-${Bun.randomUUIDv7()}` });
+    const client = new RedisMock({ host: `embedded-${newId()}` });
     return new Keyspace(client as unknown as MockInternals);
   }
 

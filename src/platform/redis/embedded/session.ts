@@ -3,8 +3,7 @@
  * write for each turn of the event loop.
  */
 import { messageOf } from '@/platform/errors/problem.ts';
-import type { Listener } from './channels.ts';
-import { commands, type Services } from './commands.ts';
+import { type Client, commands, type Services } from './commands.ts';
 import { encodeReply, OK, ReplyFailure, Status } from './resp.ts';
 
 export interface Wire {
@@ -15,7 +14,7 @@ export interface Wire {
 /** Carried out at once even inside MULTI. */
 const NEVER_QUEUED = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
 
-export class Session implements Listener {
+export class Session implements Client {
   name = '';
   /** Replies in order: text that is ready, or null where one is still awaited. */
   private readonly replies: { text: string | null }[] = [];
