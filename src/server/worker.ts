@@ -68,6 +68,7 @@ async function drain(
   const { drain_seconds, shutdown_grace_seconds } = services.config.current.server;
   const drainMs = drain_seconds * 1_000;
   const graceMs = shutdown_grace_seconds * 1_000;
+  services.health.leave();
   try {
     const [cutOff] = await Promise.all([
       listener.drain({ drainMs, graceMs }),

@@ -6,7 +6,7 @@ import { DetailedHealth, Health, HealthQuery } from './schema.ts';
 import type { HealthService } from './service.ts';
 
 interface Options {
-  readonly health: Pick<HealthService, 'short' | 'detailed'>;
+  readonly health: Pick<HealthService, 'short' | 'ready' | 'detailed'>;
   readonly version: string;
 }
 
@@ -26,7 +26,7 @@ export const healthRoutes = ({ health, version }: Options) =>
             components: { api: 'running' as const },
           };
         }
-        const answer = await health.short();
+        const answer = await (query.probe === 'ready' ? health.ready() : health.short());
         set.status = statusOf(answer);
         return answer;
       },
@@ -39,7 +39,7 @@ export const healthRoutes = ({ health, version }: Options) =>
           summary: 'Health',
           description:
             'Each component is really asked. `degraded` still serves and answers 200, `unhealthy` answers 503. ' +
-            'Orchestrators use `?probe=live` and `?probe=ready`.',
+            'Orchestrators use `?probe=live` (the process answers) and `?probe=ready` (also 503 once this worker is about to leave).',
         },
       },
     )

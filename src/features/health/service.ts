@@ -34,7 +34,25 @@ export class HealthService {
   private readonly shortForm = kept(SHORT_MS, () => this.check());
   private readonly detailedForm = kept(DETAILED_MS, () => this.checkDetailed());
 
+  private leaving = false;
+
   constructor(private readonly options: Options) {}
+
+  /** From now on this worker is not ready for new work, although it still answers. */
+  leave(): void {
+    this.leaving = true;
+  }
+
+  /** What a load balancer asks: the short form, and `unhealthy` from the moment this worker is about to leave. */
+  async ready(): Promise<Health> {
+    const health = await this.short();
+    if (!this.leaving) return health;
+    return {
+      ...health,
+      status: 'unhealthy',
+      reasons: [...(health.reasons ?? []), 'api: this worker is about to leave'],
+    };
+  }
 
   short(): Promise<Health> {
     return this.shortForm();

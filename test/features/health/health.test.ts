@@ -134,6 +134,17 @@ describe('health', () => {
     expect(answer.warnings).toHaveLength(2);
   });
 
+  test('is not ready for new work from the moment the worker is about to leave, and still alive', async () => {
+    const { health } = server();
+    expect(await health.ready()).toMatchObject({ status: 'healthy' });
+    health.leave();
+    expect(await health.ready()).toMatchObject({
+      status: 'unhealthy',
+      reasons: ['api: this worker is about to leave'],
+    });
+    expect(await health.short()).toMatchObject({ status: 'healthy' });
+  });
+
   test('asks its parts again after a second, for figures after five', async () => {
     const { health, clock, asked } = server();
     await Promise.all([health.short(), health.short(), health.detailed(), health.detailed()]);
