@@ -1,5 +1,6 @@
 /** Whatever is sent, the answer is a problem document that says what is wrong, never 500, and nothing is lost. */
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { connect } from 'node:net';
 import { type Answer, type RequestOptions, type RunningServer, startServer } from '@test/support/server.ts';
 
 let server: RunningServer;
@@ -14,6 +15,26 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 const post = (options: RequestOptions) => server.request('POST', '/api/leads', { token, ...options });
 const raw = (text: string) => post({ raw: text });
+
+/** Takes away again what was rightly made, so that the count at the end stays right. */
+async function remove(answer: Answer): Promise<void> {
+  expect(answer.status).toBe(201);
+  const { id } = answer.json<{ id: string }>();
+  expect((await server.request('DELETE', `/api/leads/${id}`, { token })).status).toBe(204);
+}
+
+/** What comes back for these very bytes, which no client would send. */
+function rawRequest(bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const socket = connect(server.port, '127.0.0.1', () => socket.write(bytes));
+    socket.on('data', (chunk) => {
+      answer += chunk.toString('latin1');
+    });
+    socket.on('close', () => resolve(answer));
+    socket.on('error', reject);
+  });
+}
 
 interface ProblemBody {
   type: string;
@@ -106,6 +127,57 @@ test('another content type is refused, also text that would parse as JSON', asyn
     post({ raw: '{"email":"a@example.com"}', headers: { 'content-type': type } });
   expectProblem(await send('text/plain'), 415);
   expectProblem(await send('application/xml'), 415);
+});
+
+test.each([
+  ['application/json', 201],
+  ['application/json; charset=utf-8', 201],
+  ['Application/JSON;Charset="UTF-8"', 201],
+  ['application/json; profile="x"', 201],
+  ['application/json; charset=iso-8859-1', 415],
+  ['application/json;charset=utf-16', 415],
+  ['application/vnd.api+json', 415],
+  ['application/jsonp', 415],
+])('JSON as %p gives %i', async (type, status) => {
+  const answer = await post({
+    raw: '{"email":"typed@example.com"}',
+    headers: { 'content-type': type },
+  });
+  if (status === 415) expectProblem(answer, 415);
+  else await remove(answer);
+});
+
+test('a compressed body is refused as such, not taken for bad JSON', async () => {
+  const packed = Bun.gzipSync('{"email":"packed@example.com"}');
+  for (const coding of ['gzip', 'br', 'deflate, gzip']) {
+    const answer = await post({ raw: packed, headers: { 'content-encoding': coding } });
+    expectProblem(answer, 415);
+    expect(answer.headers.get('accept-encoding')).toBe('identity');
+  }
+  await remove(await post({ raw: '{"email":"p@example.com"}', headers: { 'content-encoding': 'identity' } }));
+});
+
+test.each([
+  ['too long', 'k'.repeat(101)],
+  ['empty', ''],
+])('the name of a custom field that is %s is refused', async (_name, key) => {
+  const answer = await post({ body: { email: 'a@example.com', custom_fields: { [key]: 1 } } });
+  expect(expectProblem(answer, 422).errors?.[0]?.message).toBe('This name is not possible');
+});
+
+test('what is wrong is said in words, not in regular expressions', async () => {
+  const email = expectProblem(await post({ body: { email: 'no address' } }), 422).errors?.[0]?.message;
+  expect(email).toBe('Not in the expected form; an example is "ada@example.com"');
+  const flag = expectProblem(await server.request('GET', '/api/users?active=perhaps', { token }), 422);
+  expect(flag.errors?.[0]?.message).toBe('Expected true or false');
+});
+
+test.each(['x', 'ao', 'api', 'h:1'])('the short host name %p does not swallow the path', async (host) => {
+  const ask = (path: string) =>
+    rawRequest(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  expect(await ask('/health')).toStartWith('HTTP/1.1 200');
+  expect(await ask('/aaaa/health')).toStartWith('HTTP/1.1 404');
+  expect(await ask('/api/leads')).toStartWith('HTTP/1.1 401');
 });
 
 test('a header of 1 MB gets a 4xx and the server lives', async () => {

@@ -1,5 +1,5 @@
 /** Leads as the API shows and takes them; the only source of their types. */
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { type ObjectOptions, type Static, type TSchema, type TString, Type } from '@sinclair/typebox';
 
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const text = (maxLength: number, description: string, example: string) =>
@@ -22,9 +22,15 @@ const fields = {
   source: text(200, 'Where the lead came from.', 'website'),
 };
 
-const CustomFields = Type.Record(Type.String({ minLength: 1, maxLength: 100 }), Type.Unknown(), {
-  description: 'Anything else that is known, as a JSON object.',
-  examples: [{ budget: 5000 }],
+const customFields = (name: TString, options: ObjectOptions = {}) =>
+  Type.Record(name, Type.Unknown(), {
+    description: 'Anything else that is known, as a JSON object.',
+    examples: [{ budget: 5000 }],
+    ...options,
+  });
+/** By a pattern, because the lengths of a text are not looked at where it is a name. */
+const GivenCustomFields = customFields(Type.String({ pattern: '^[\\s\\S]{1,100}$' }), {
+  additionalProperties: false,
 });
 
 const EXAMPLE = {
@@ -45,7 +51,7 @@ export const LeadInput = Type.Object(
     phone: Type.Optional(fields.phone),
     company: Type.Optional(fields.company),
     source: Type.Optional(fields.source),
-    custom_fields: Type.Optional(CustomFields),
+    custom_fields: Type.Optional(GivenCustomFields),
   },
   { additionalProperties: false, examples: [EXAMPLE] },
 );
@@ -64,7 +70,7 @@ export const Lead = Type.Object(
     id: Type.String({ format: 'uuid' }),
     ...fields,
     email: text(320, 'E-mail address.', 'ada@example.com'),
-    custom_fields: CustomFields,
+    custom_fields: customFields(Type.String()),
     crm_id: text(500, 'Id of the record in the CRM, once a workflow has put it there.', '4711'),
     version: Type.Integer({ minimum: 1, description: 'Grows with each change; the ETag.' }),
     created_at: Type.String({ format: 'date-time' }),

@@ -69,23 +69,35 @@ export function compileText(source: string, options: CompileOptions): Template<s
   };
 }
 
+/** A segment of a path that stands for another place, however it is written. */
+const DOTS = /^(?:\.|%2e){1,2}$/i;
+
 /**
  * A URL: values are percent-encoded so that none can leave its place, except one at the very start, which is
- * taken as it is. A missing value throws: an address with a hole would reach something else.
+ * taken as it is. A missing value throws, and so does one that makes a segment `.` or `..` (which no encoding
+ * can hide): the address would reach something else.
  */
 export function compileUrl(source: string, options: CompileOptions): Template<string> {
   const all = parts(source, options);
   return {
     reads: readsOf(all),
-    render: (scope) =>
-      all
-        .map((part, index) => {
-          if (typeof part === 'string') return part;
-          const value = asText(part.value(scope));
-          if (value === '') throw new RenderError(`${part.source} has no value, and the URL needs one`);
-          return index === 0 ? value : encodeURIComponent(value.toWellFormed());
-        })
-        .join(''),
+    render: (scope) => {
+      let url = '';
+      for (const [index, part] of all.entries()) {
+        if (typeof part === 'string') {
+          url += part;
+          continue;
+        }
+        const value = asText(part.value(scope));
+        if (value === '') throw new RenderError(`${part.source} has no value, and the URL needs one`);
+        url += index === 0 ? value : encodeURIComponent(value.toWellFormed());
+      }
+      const [path = ''] = url.split(/[?#]/);
+      if (all.length > 1 && path.split(/[/\\]/).some((segment) => DOTS.test(segment))) {
+        throw new RenderError('the values make a URL with a segment . or .., which would lead elsewhere');
+      }
+      return url;
+    },
   };
 }
 

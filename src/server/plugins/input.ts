@@ -19,9 +19,13 @@ interface InputOptions {
   readonly routes: RouteTable;
 }
 
+const JSON_TYPE = 'application/json';
+const CHARSET = /^\s*charset\s*=\s*"?([^"\s]*)/i;
+const UTF8 = /^utf-?8$/i;
+
 export function input({ config, routes }: InputOptions) {
   return new Elysia({ name: 'input' })
-    .onParse({ as: 'global' }, async ({ request, route, contentType }) => {
+    .onParse({ as: 'global' }, async ({ request, route }) => {
       const cap = config.current.server.max_body_bytes;
       const length = request.headers.get('content-length');
       if (length !== null && Number(length) > cap) throw tooLarge(cap);
@@ -31,9 +35,7 @@ export function input({ config, routes }: InputOptions) {
         if (wanted === 'optional') return undefined;
         throw new MalformedRequest('The body is empty; a JSON document was expected.');
       }
-      if (contentType !== 'application/json') {
-        throw new UnsupportedMediaType('Send the body as application/json.');
-      }
+      assertJson(request.headers);
       const body = parseJson(length === null ? await readUpTo(request, cap) : await request.bytes());
       assertFaithful(body);
       return body;
@@ -49,6 +51,27 @@ export function input({ config, routes }: InputOptions) {
       coerce(query, integers.query);
       coerce(params as Record<string, unknown>, integers.params);
     });
+}
+
+/** Throws 415 for all but JSON in UTF-8 as it is: anything else would be read as what it is not. */
+function assertJson(headers: Headers): void {
+  const type = headers.get('content-type') ?? '';
+  if (type !== JSON_TYPE) {
+    const [essence = '', ...parameters] = type.split(';');
+    if (essence.trim().toLowerCase() !== JSON_TYPE) {
+      throw new UnsupportedMediaType('Send the body as application/json.');
+    }
+    const charset = parameters.map((each) => CHARSET.exec(each)?.[1]).find((found) => found !== undefined);
+    if (charset !== undefined && !UTF8.test(charset)) {
+      throw new UnsupportedMediaType('Send the body in UTF-8, which is the only encoding of JSON.');
+    }
+  }
+  const coding = headers.get('content-encoding');
+  if (coding !== null && coding.trim().toLowerCase() !== 'identity') {
+    throw new UnsupportedMediaType('Send the body uncompressed.', {
+      headers: { 'accept-encoding': 'identity' },
+    });
+  }
 }
 
 const tooLarge = (cap: number) => new PayloadTooLarge(`The body is larger than ${cap} bytes.`);

@@ -67,6 +67,23 @@ describe('a URL', () => {
   test('takes a value at its very start as it is', () => {
     expect(url('{{lead.email}}/x')).toBe('a+b@x.io/x');
   });
+  test.each([
+    ['..', 'https://x.io/people/{{lead.custom_fields.a}}/notes'],
+    ['.', 'https://x.io/people/{{lead.custom_fields.a}}'],
+    ['.', 'https://x.io/people/.{{lead.custom_fields.a}}?q=1'],
+    ['.', 'https://x.io/people/{{lead.custom_fields.a}}{{lead.custom_fields.a}}#top'],
+    ['.', 'https://x.io/people/%2e{{lead.custom_fields.a}}'],
+  ])('refuses %p where %p would lead elsewhere with it', (value, source) => {
+    const { template } = compiled((options) => compileUrl(source, options));
+    expect(() => template.render({ lead: { custom_fields: { a: value } } })).toThrow(RenderError);
+    expect(template.render({ lead: { custom_fields: { a: 'a..b' } } })).toContain('a..b');
+  });
+  test('takes dots in a query as they are', () => {
+    const { template } = compiled((options) =>
+      compileUrl('https://x.io/people?path=/{{lead.custom_fields.a}}/', options),
+    );
+    expect(template.render({ lead: { custom_fields: { a: '..' } } })).toBe('https://x.io/people?path=/../');
+  });
   test('refuses a hole', () => {
     expect(() => url('https://x.io/{{lead.phone}}/notes')).toThrow(RenderError);
   });
