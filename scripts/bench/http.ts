@@ -1,10 +1,12 @@
 /**
  * Requests a second and latency of the compiled binary, each beside bare Elysia on as many workers, in one run.
  *
- *   bun scripts/bench/http.ts [--seconds 5] [--connections 50] [--workers 4]
+ *   bun scripts/bench/http.ts [--seconds 5] [--connections 50] [--workers 4] [--access-log]
  *
- * Rate limits are on, with a capacity that is never reached. Real Redis is left out when redis-server is absent.
+ * Rate limits are on, with a capacity that is never reached; every request takes its token from Redis. Each target is
+ * warmed up first, until the workers' code is compiled. Real Redis is left out when redis-server is absent.
  */
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startRedis } from '@test/support/redis.ts';
 import { freePort, type RunningServer, startServer } from '@test/support/server.ts';
@@ -16,18 +18,23 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string', default: '5' },
     connections: { type: 'string', default: '50' },
     workers: { type: 'string', default: '4' },
+    'access-log': { type: 'boolean', default: false },
   },
 });
 const seconds = Number(flags.seconds);
 const connections = Number(flags.connections);
 const workers = Number(flags.workers);
 
+const accessLog = flags['access-log'];
+/** Four workers need some ten thousand requests each before they are as fast as they get. */
+const WARM_UP_SECONDS = 3;
+
 interface Row extends Figures {
   readonly name: string;
 }
 
 const run = async (name: string, target: Target): Promise<Row> => {
-  await measure(target, 1, connections);
+  await measure(target, WARM_UP_SECONDS, connections);
   return { name, ...(await measure(target, seconds, connections)) };
 };
 
@@ -81,10 +88,13 @@ async function product(server: RunningServer, suffix: string): Promise<Row[]> {
   return rows;
 }
 
-const limits = { rate_limit: { enabled: true, max_requests: 1_000_000_000, window_seconds: 1 } };
+const config = {
+  rate_limit: { enabled: true, max_requests: 1_000_000_000, window_seconds: 1 },
+  log: { requests: accessLog },
+};
 const rows: Row[] = [await bare('bun'), await bare('elysia')];
 {
-  await using server = await startServer({ workers, config: limits });
+  await using server = await startServer({ workers, config });
   rows.push(...(await product(server, 'embedded Redis')));
 }
 if (Bun.which('redis-server')) {
@@ -93,7 +103,7 @@ if (Bun.which('redis-server')) {
     await using server = await startServer({
       workers,
       config: {
-        ...limits,
+        ...config,
         redis: { host: '127.0.0.1', port: redis.port, use_fake_redis: false, allow_fallback: false },
       },
     });
@@ -104,7 +114,11 @@ if (Bun.which('redis-server')) {
 } else console.log('redis-server is not installed: real Redis left out');
 
 const elysia = rows.find((row) => row.name === 'bare Elysia')?.perSecond ?? 1;
-console.log(`${workers} workers, ${connections} connections, ${seconds} s each, ${generator}, same machine`);
+console.log(
+  `${workers} workers, ${connections} connections, ${seconds} s each after ${WARM_UP_SECONDS} s of warm-up, ` +
+    `${availableParallelism()} CPUs shared with ${generator}; on: credentials, rate limit through Redis, metrics, ` +
+    `checks of answers, synchronous=FULL; access log ${accessLog ? 'on' : 'off'}`,
+);
 console.table(
   rows.map(({ name, perSecond, p50Ms, p99Ms, failures }) => ({
     what: name,

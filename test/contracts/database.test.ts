@@ -4,7 +4,7 @@ import { forEachDatabase } from '@test/support/databases.ts';
 import { sql } from 'kysely';
 import type { Database, Transaction } from '@/platform/db/database.ts';
 import { migrate, requireCurrentSchema } from '@/platform/db/migrate.ts';
-import { prepare } from '@/platform/db/prepared.ts';
+import { prepare, prepareForms } from '@/platform/db/prepared.ts';
 import { silentLogger } from '@/platform/log/log.ts';
 
 const put = (trx: Transaction, name: string, holder = 'me', expires_at = 1) =>
@@ -143,6 +143,31 @@ forEachDatabase('a database', (open) => {
     });
     expect(await find(db.read, { holder: 'x' })).toEqual([{ name: 'a', expires_at: 7 }]);
     expect(await find(db.read, { holder: 'z' })).toEqual([]);
+  });
+
+  test('takes the form of a prepared query from the parameters that are given', async () => {
+    const db = await open();
+    const find = prepareForms<{ holder?: string | undefined; most?: number }, { name: string }>(
+      (kysely, { given, param }) => {
+        let query = kysely.selectFrom('leases').select('name').orderBy('name');
+        if (given('holder')) query = query.where('holder', '=', param('holder'));
+        if (given('most')) query = query.limit(param('most'));
+        return query;
+      },
+    );
+    await db.write((trx) =>
+      trx
+        .insertInto('leases')
+        .values(['a', 'b', 'c'].map((name) => ({ name, holder: name === 'a' ? 'x' : 'y', expires_at: 7 })))
+        .execute(),
+    );
+    const found = async (params: Parameters<typeof find>[1]) =>
+      (await find(db.read, params)).map(({ name }) => name).join('');
+    expect(await found({})).toBe('abc');
+    expect(await found({ holder: 'y' })).toBe('bc');
+    expect(await found({ holder: 'y', most: 1 })).toBe('b');
+    expect(await found({ holder: undefined, most: 2 })).toBe('ab');
+    expect(await found({ holder: 'x' })).toBe('a');
   });
 
   test('migrates once, also when four processes start together', async () => {

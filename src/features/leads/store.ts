@@ -1,7 +1,7 @@
 /** Queries of leads; newest first wherever there is an order (ids are time-ordered). */
 import type { Kysely, Selectable } from 'kysely';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
-import { prepare } from '@/platform/db/prepared.ts';
+import { type Form, prepare, prepareForms } from '@/platform/db/prepared.ts';
 import type { LeadsTable, Tables } from '@/platform/db/schema.ts';
 
 export type LeadRow = Selectable<LeadsTable>;
@@ -64,26 +64,37 @@ export async function deleteLead(trx: Transaction, id: string): Promise<void> {
   await trx.deleteFrom('leads').where('id', '=', id).execute();
 }
 
-const filtered = (db: Kysely<Tables>, filter: LeadFilter) => {
+interface LeadSelection extends LeadFilter {
+  readonly skip?: number;
+  readonly limit?: number;
+}
+
+const filtered = (db: Kysely<Tables>, { given, param }: Form<LeadSelection>) => {
   let query = db.selectFrom('leads');
-  if (filter.source !== undefined) query = query.where('source', '=', filter.source);
-  if (filter.email !== undefined) query = query.where('email', '=', filter.email);
-  if (filter.company !== undefined) query = query.where('company', '=', filter.company);
-  if (filter.createdAfter !== undefined) query = query.where('created_at', '>=', filter.createdAfter);
-  if (filter.createdBefore !== undefined) query = query.where('created_at', '<', filter.createdBefore);
+  if (given('source')) query = query.where('source', '=', param('source'));
+  if (given('email')) query = query.where('email', '=', param('email'));
+  if (given('company')) query = query.where('company', '=', param('company'));
+  if (given('createdAfter')) query = query.where('created_at', '>=', param('createdAfter'));
+  if (given('createdBefore')) query = query.where('created_at', '<', param('createdBefore'));
   return query;
 };
 
+const count = prepareForms<LeadSelection, { n: number }>((db, form) =>
+  filtered(db, form).select(db.fn.countAll<number>().as('n')),
+);
+
 export async function countLeads(db: Reader, filter: LeadFilter = {}): Promise<number> {
-  const row = await filtered(db, filter).select(db.fn.countAll<number>().as('n')).executeTakeFirstOrThrow();
-  return Number(row.n);
+  const [row] = await count(db, filter);
+  return Number(row?.n ?? 0);
 }
 
-export async function pageOfLeads(
+const page = prepareForms<LeadSelection, LeadRow>((db, form) =>
+  filtered(db, form).selectAll().orderBy('id', 'desc').offset(form.param('skip')).limit(form.param('limit')),
+);
+
+export const pageOfLeads = (
   db: Reader,
   filter: LeadFilter,
   skip: number,
   limit: number,
-): Promise<LeadRow[]> {
-  return filtered(db, filter).selectAll().orderBy('id', 'desc').offset(skip).limit(limit).execute();
-}
+): Promise<LeadRow[]> => page(db, { ...filter, skip, limit });

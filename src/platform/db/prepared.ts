@@ -13,6 +13,12 @@ class Placeholder {
 /** Stands for the parameter `name` while the query is built. */
 type Param<P> = <K extends keyof P & string>(name: K) => RawBuilder<P[K]>;
 
+/** Parameters of a query whose form depends on which of them are given. */
+export interface Form<P> {
+  readonly given: (name: keyof P & string) => boolean;
+  readonly param: Param<{ readonly [K in keyof P]-?: Exclude<P[K], undefined> }>;
+}
+
 interface Plan {
   readonly sql: string;
   readonly slots: readonly unknown[];
@@ -20,28 +26,53 @@ interface Plan {
 
 const param = (name: string): RawBuilder<never> => sql`${new Placeholder(name)}`;
 
+function planOf(db: Kysely<Tables>, build: (db: Kysely<Tables>) => Compilable<unknown>): Plan {
+  const compiled = build(db).compile();
+  return { sql: compiled.sql, slots: compiled.parameters };
+}
+
+function executorOf(db: Kysely<Tables>): StatementExecutor {
+  const executor = db.getExecutor();
+  if (executor instanceof StatementExecutor) return executor;
+  throw new Error('a prepared query needs a database of openDatabase, without Kysely plugins');
+}
+
 /** `build` runs once per dialect: it must not depend on anything but its arguments. Answers the rows, if any. */
 export function prepare<P extends object, R = never>(
   build: (db: Kysely<Tables>, param: Param<P>) => Compilable<R>,
 ): (db: Kysely<Tables>, params: P) => Promise<R[]> {
   const plans: Partial<Record<DialectName, Plan>> = {};
-  const compile = (db: Kysely<Tables>): Plan => {
-    const compiled = build(db, param as Param<P>).compile();
-    return { sql: compiled.sql, slots: compiled.parameters };
-  };
   return (db, params) => {
-    const executor = db.getExecutor();
-    if (!(executor instanceof StatementExecutor)) {
-      throw new Error('a prepared query needs a database of openDatabase, without Kysely plugins');
-    }
-    plans[executor.dialect] ??= compile(db);
+    const executor = executorOf(db);
+    plans[executor.dialect] ??= planOf(db, (kysely) => build(kysely, param as Param<P>));
     const plan = plans[executor.dialect] as Plan;
-    const values = bind(plan.slots, params as Readonly<Record<string, unknown>>);
-    return executor.rows(plan.sql, values) as Promise<R[]>;
+    return executor.rows(plan.sql, bind(plan.slots, params)) as Promise<R[]>;
   };
 }
 
-function bind(slots: readonly unknown[], params: Readonly<Record<string, unknown>>): unknown[] {
+/**
+ * As `prepare`, for a query whose form depends on which of its parameters are given, as a list with filters: each form
+ * that is asked for is compiled once. An absent parameter is one that is undefined.
+ */
+export function prepareForms<P extends object, R = never>(
+  build: (db: Kysely<Tables>, form: Form<P>) => Compilable<R>,
+): (db: Kysely<Tables>, params: P) => Promise<R[]> {
+  const plans = new Map<string, Plan>();
+  return (db, params) => {
+    const executor = executorOf(db);
+    const names = Object.keys(params).filter((name) => params[name as keyof P] !== undefined);
+    const form = `${executor.dialect} ${names.join(' ')}`;
+    let plan = plans.get(form);
+    if (!plan) {
+      plan = planOf(db, (kysely) => build(kysely, { param, given: (name) => names.includes(name) }));
+      plans.set(form, plan);
+    }
+    return executor.rows(plan.sql, bind(plan.slots, params)) as Promise<R[]>;
+  };
+}
+
+function bind(slots: readonly unknown[], params: object): unknown[] {
+  const given = params as Readonly<Record<string, unknown>>;
   const values = new Array<unknown>(slots.length);
   for (let index = 0; index < slots.length; index++) {
     const slot = slots[index];
@@ -49,7 +80,7 @@ function bind(slots: readonly unknown[], params: Readonly<Record<string, unknown
       values[index] = slot;
       continue;
     }
-    const value = params[slot.name];
+    const value = given[slot.name];
     if (value === undefined) throw new Error(`parameter ${slot.name} is missing`);
     values[index] = value;
   }
