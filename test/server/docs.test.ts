@@ -84,6 +84,7 @@ describe('the OpenAPI document', () => {
       '429',
       '500',
       '503',
+      '507',
     ]);
     expect(statuses('get', '/api/leads')).toEqual(['200', '400', '401', '422', '429', '500', '503']);
     expect(statuses('delete', '/api/leads/{id}')).toContain('404');

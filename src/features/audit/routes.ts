@@ -2,6 +2,7 @@
 import { Elysia } from 'elysia';
 import type { DataPaths } from '@/platform/config/paths.ts';
 import type { Database } from '@/platform/db/database.ts';
+import { RangeNotSatisfiable } from '@/platform/errors/problem.ts';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
 import type { AuditBackups } from './backup.ts';
@@ -24,6 +25,20 @@ interface Services {
   readonly audit: AuditLog;
   readonly sealer: AuditSealer;
   readonly backups: AuditBackups;
+}
+
+const FILE = {
+  'application/gzip': { schema: { type: 'string' as const, format: 'binary' } },
+  'application/x-ndjson': { schema: { type: 'string' as const, format: 'binary' } },
+};
+
+/** Throws 416 where Bun itself would answer so, but without a word. */
+function requireWithin(range: string | null, sizeBytes: number): void {
+  const start = /^bytes=(\d+)-/.exec(range ?? '')?.[1];
+  if (start === undefined || Number(start) < sizeBytes) return;
+  throw new RangeNotSatisfiable(`The backup has ${sizeBytes} bytes.`, {
+    headers: { 'content-range': `bytes */${sizeBytes}` },
+  });
 }
 
 export const auditRoutes = ({ db, paths, audit, sealer, backups }: Services) =>
@@ -87,7 +102,8 @@ export const auditRoutes = ({ db, paths, audit, sealer, backups }: Services) =>
     .get(
       '/backups/:name',
       async ({ request, params, server }) => {
-        const { name, path, compressed } = await backups.open(params.name);
+        const { name, path, compressed, sizeBytes } = await backups.open(params.name);
+        requireWithin(request.headers.get('range'), sizeBytes);
         await backups.recordDownload(actorOf(request), name);
         server?.timeout(request, 0);
         const headers = {
@@ -103,15 +119,12 @@ export const auditRoutes = ({ db, paths, audit, sealer, backups }: Services) =>
         detail: {
           operationId: 'downloadAuditBackup',
           summary: 'Download an audit backup',
-          description: 'The file as it is. The download is itself an audit event.',
+          description:
+            'The file as it is; a `Range` is heeded, so that a broken download can go on. The download is itself an audit event.',
+          'x-refusals': { 416: 'The range begins behind the end of the file.' },
           responses: {
-            200: {
-              description: 'The backup.',
-              content: {
-                'application/gzip': { schema: { type: 'string', format: 'binary' } },
-                'application/x-ndjson': { schema: { type: 'string', format: 'binary' } },
-              },
-            },
+            200: { description: 'The backup.', content: FILE },
+            206: { description: 'The part that was asked for.', content: FILE },
           },
         },
       },

@@ -41,6 +41,7 @@ export const authRoutes = ({ login, keys }: { login: Login; keys: ApiKeyService 
           description:
             'Gives an access token for `Authorization: Bearer …`. Attempts are limited by user name and by ' +
             'client address (429). A wrong name and a wrong password are answered alike (401).',
+          'x-refusals': { 401: 'User name or password is wrong.' },
         },
       },
     )
@@ -60,6 +61,7 @@ export const authRoutes = ({ login, keys }: { login: Login; keys: ApiKeyService 
           description:
             'Ends the access token of this request, or with `everywhere=true` all tokens of the user, on every worker ' +
             'within a second. A request with an API key is answered with 409: delete the key instead.',
+          'x-refusals': { 409: 'The request bears no access token.' },
         },
       },
     )
@@ -95,6 +97,7 @@ export const authRoutes = ({ login, keys }: { login: Login; keys: ApiKeyService 
           description:
             'Needs the current password and ends all access tokens of the user, this one included: log in again. ' +
             'API keys stay. Attempts are limited as log-ins are.',
+          'x-refusals': { 403: 'Nobody is logged in: authentication is switched off.' },
         },
       },
     )
@@ -116,6 +119,7 @@ export const authRoutes = ({ login, keys }: { login: Login; keys: ApiKeyService 
           description:
             'For `X-API-Key`. The key itself is shown this once. It has the role of its maker unless a lower one is ' +
             'given, and never does more than its owner may at the moment of use. Needs an access token.',
+          'x-refusals': { 409: 'The user has as many keys as possible.' },
         },
       },
     )

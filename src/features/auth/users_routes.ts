@@ -27,6 +27,7 @@ export const userRoutes = ({ users }: { users: UserService }) =>
           operationId: 'createUser',
           summary: 'Create a user',
           description: 'A user name that is taken, in upper or lower case, is answered with 409.',
+          'x-refusals': { 409: 'The user name is taken.' },
         },
       },
     )
@@ -60,6 +61,7 @@ export const userRoutes = ({ users }: { users: UserService }) =>
         summary: 'Change the role of a user',
         description:
           'Holds for tokens and keys that are out already, within a second. The last active admin keeps the role (409).',
+        'x-refusals': { 409: 'This is the last active admin.' },
       },
     })
     .put(
@@ -90,6 +92,7 @@ export const userRoutes = ({ users }: { users: UserService }) =>
         description:
           'Ends all access tokens of the user and suspends the API keys, within a second. The last active admin cannot be ' +
           'deactivated (409).',
+        'x-refusals': { 409: 'This is the last active admin.' },
       },
     })
     .post('/:id/activate', ({ request, params }) => users.activate(actorOf(request), params.id), {

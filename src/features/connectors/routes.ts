@@ -27,6 +27,7 @@ export const connectorRoutes = ({ connectors }: { connectors: ConnectorService }
         operationId: 'getCrmConfig',
         summary: 'Read the CRM configuration',
         description: 'Everything but the credentials, of which only the kind is shown.',
+        'x-refusals': { 404: 'No CRM is configured.' },
       },
     })
     .get('/status', () => connectors.status(), {

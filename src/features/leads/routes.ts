@@ -29,6 +29,7 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
         response: { 201: LeadCreated },
         detail: {
           operationId: 'createLead',
+          'x-headers': ['Idempotency-Key'],
           summary: 'Create a lead',
           description:
             'Stored durably before the answer, together with the runs of every enabled workflow that is triggered by `lead.created`. ' +
@@ -60,6 +61,7 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
         response: { 200: Lead, 304: NoBody },
         detail: {
           operationId: 'getLead',
+          'x-headers': ['If-None-Match'],
           summary: 'Read a lead',
           description: 'Carries an `ETag`; with a matching `If-None-Match` the answer is 304.',
         },
@@ -79,6 +81,7 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
         response: { 200: Lead },
         detail: {
           operationId: 'replaceLead',
+          'x-headers': ['If-Match'],
           summary: 'Replace a lead',
           description:
             'Fields left out are cleared. Send `If-Match` with the ETag you read to refuse lost updates (412).',
@@ -99,6 +102,7 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
         response: { 200: Lead },
         detail: {
           operationId: 'patchLead',
+          'x-headers': ['If-Match'],
           summary: 'Change some fields of a lead',
           description:
             'Fields left out stay; null clears. Custom fields are merged key by key, null removes one.',
@@ -117,6 +121,7 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
         response: { 204: NoBody },
         detail: {
           operationId: 'deleteLead',
+          'x-headers': ['If-Match'],
           summary: 'Delete a lead',
           description:
             'Removes the lead and its personal data for good. Send `If-Match` to refuse when it has changed.',

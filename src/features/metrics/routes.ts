@@ -38,6 +38,17 @@ export const metricsRoutes = ({ metricsService, config }: Options) =>
           'Of all workers, whichever answers. With an `Accept` that prefers `text/plain` or ' +
           '`application/openmetrics-text`: the Prometheus exposition. Needs credentials when ' +
           '`monitoring.public_metrics` is false.',
+        'x-refusals': { 401: 'No credentials, while `monitoring.public_metrics` is false.' },
+        responses: {
+          200: {
+            description: 'In the format that `Accept` prefers.',
+            content: {
+              'application/json': { schema: JSON.parse(JSON.stringify(MetricsAnswer)) },
+              'text/plain': { schema: { type: 'string' } },
+              'application/openmetrics-text': { schema: { type: 'string' } },
+            },
+          },
+        },
       },
     },
   );

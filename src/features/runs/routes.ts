@@ -36,6 +36,8 @@ export const runRoutes = ({ runs }: { runs: RunService }) =>
           summary: 'Start a workflow by hand',
           description:
             'The run is stored durably before the answer. Send an `Idempotency-Key` header to make repeating the request safe.',
+          'x-refusals': { 404: 'There is no such workflow or lead.', 409: 'The workflow is disabled.' },
+          'x-headers': ['Idempotency-Key'],
         },
       },
     )
@@ -77,5 +79,6 @@ export const runRoutes = ({ runs }: { runs: RunService }) =>
         operationId: 'cancelRun',
         summary: 'Cancel a run',
         description: 'Ends a run that has not ended; 409 when it has.',
+        'x-refusals': { 409: 'The run has ended already.' },
       },
     });

@@ -48,6 +48,7 @@ export const workflowRoutes = ({ workflows }: { workflows: WorkflowService }) =>
         response: { 201: Workflow },
         detail: {
           operationId: 'createWorkflow',
+          'x-headers': ['Idempotency-Key'],
           summary: 'Create a workflow',
           description:
             'The definition is checked completely: unknown step types, repeated step ids and bad templates answer 422 with the pointer of each field. ' +
@@ -80,6 +81,7 @@ export const workflowRoutes = ({ workflows }: { workflows: WorkflowService }) =>
         response: { 200: Workflow, 304: NoBody },
         detail: {
           operationId: 'getWorkflow',
+          'x-headers': ['If-None-Match'],
           summary: 'Read a workflow',
           description: 'The newest version, with an `ETag`.',
         },
@@ -117,6 +119,7 @@ export const workflowRoutes = ({ workflows }: { workflows: WorkflowService }) =>
         response: { 200: Workflow },
         detail: {
           operationId: 'replaceWorkflow',
+          'x-headers': ['If-Match'],
           summary: 'Replace a workflow',
           description:
             'Makes a new version; runs under way stay on theirs. Send `If-Match` with the ETag you read to refuse lost updates (412).',
@@ -136,6 +139,7 @@ export const workflowRoutes = ({ workflows }: { workflows: WorkflowService }) =>
         response: { 204: NoBody },
         detail: {
           operationId: 'deleteWorkflow',
+          'x-headers': ['If-Match'],
           summary: 'Delete a workflow',
           description: 'No new runs start; those under way finish on the version they began with.',
         },

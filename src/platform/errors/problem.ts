@@ -54,6 +54,7 @@ export class Conflict extends named(409, 'conflict', 'Conflict') {}
 export class PreconditionFailed extends named(412, 'precondition-failed', 'Precondition failed') {}
 export class PayloadTooLarge extends named(413, 'payload-too-large', 'Payload too large') {}
 export class UnsupportedMediaType extends named(415, 'unsupported-media-type', 'Unsupported media type') {}
+export class RangeNotSatisfiable extends named(416, 'range-not-satisfiable', 'Range not satisfiable') {}
 export class InvalidRequest extends named(422, 'invalid-request', 'Invalid request') {}
 export class Unavailable extends named(503, 'unavailable', 'Service unavailable') {}
 export class StorageFull extends named(507, 'storage-full', 'Insufficient storage') {}

@@ -59,6 +59,10 @@ interface Trait {
   readonly takesInput: boolean;
   /** Whether its path names one thing, which may be missing. */
   readonly namesOne: boolean;
+  /** Whether it changes something, be it only the audit log. */
+  readonly writes: boolean;
+  /** Whether it heeds `If-Match`. */
+  readonly conditional: boolean;
 }
 
 const answer = (
@@ -84,6 +88,8 @@ const answer = (
   },
 });
 
+/** Only where the route itself says so. */
+const named = (): boolean => false;
 const guarded = ({ access }: Trait): boolean => access !== 'public';
 
 export const ERROR_RESPONSES = [
@@ -96,8 +102,16 @@ export const ERROR_RESPONSES = [
     ({ access }) => access !== 'public' && access !== 'authenticated',
   ),
   answer('404', 'NotFound', 'There is no such thing.', ({ namesOne }) => namesOne),
+  answer('409', 'Conflict', 'Not possible as things are.', named),
+  answer(
+    '412',
+    'PreconditionFailed',
+    'It has changed since the version that `If-Match` names.',
+    ({ conditional }) => conditional,
+  ),
   answer('413', 'PayloadTooLarge', 'The body is too large.', ({ takesBody }) => takesBody),
   answer('415', 'UnsupportedMediaType', 'The body is not JSON.', ({ takesBody }) => takesBody),
+  answer('416', 'RangeNotSatisfiable', 'The range begins behind the end.', named),
   answer('422', 'InvalidRequest', 'Some fields are not valid.', ({ takesInput }) => takesInput),
   answer('429', 'TooManyRequests', 'The limit is used up.', (trait) => guarded(trait) || trait.takesBody, [
     'Retry-After',
@@ -105,5 +119,39 @@ export const ERROR_RESPONSES = [
     'RateLimit-Policy',
   ]),
   answer('500', 'InternalError', 'A fault of the server; it is in its log under the request id.', () => true),
-  answer('503', 'Unavailable', 'Not possible at the moment.', guarded, ['Retry-After']),
+  answer('503', 'Unavailable', 'Not possible at the moment.', (trait) => guarded(trait) || trait.writes, [
+    'Retry-After',
+  ]),
+  answer('507', 'StorageFull', 'The disk is full: nothing was changed.', ({ writes }) => writes),
 ];
+
+const header = (name: string, description: string, example: string) => ({
+  name,
+  in: 'header',
+  required: false,
+  description,
+  schema: { type: 'string', examples: [example] },
+});
+
+/** The request headers that a route may name in `x-headers`: read by hand, so no schema of a route shows them. */
+export const REQUEST_HEADERS = {
+  'If-Match': header(
+    'If-Match',
+    'The ETag as read before: a change in between is answered with 412 and nothing is lost.',
+    '"1"',
+  ),
+  'If-None-Match': header('If-None-Match', 'The ETag as read before: 304 while it is the newest.', '"1"'),
+  'Idempotency-Key': header(
+    'Idempotency-Key',
+    '1 to 255 visible characters of your choice: a repeated request with the same key gets the first answer again and changes nothing.',
+    'import-2026-01-31-0001',
+  ),
+} as const;
+
+/** What a route says of itself beyond what its schemas tell. */
+export interface RouteNotes {
+  /** Refusals that only this route knows, with their reason. */
+  readonly 'x-refusals'?: Readonly<Record<string, string>>;
+  /** Request headers that it heeds. */
+  readonly 'x-headers'?: readonly (keyof typeof REQUEST_HEADERS)[];
+}

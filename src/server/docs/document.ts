@@ -6,7 +6,7 @@
 import { swagger } from '@elysiajs/swagger';
 import { type AnyElysia, Elysia } from 'elysia';
 import type { Access } from '@/platform/http/context.ts';
-import { ERROR_RESPONSES, HEADERS, PROBLEM_SCHEMA } from './answers.ts';
+import { ERROR_RESPONSES, HEADERS, PROBLEM_SCHEMA, REQUEST_HEADERS, type RouteNotes } from './answers.ts';
 
 type Json = Record<string, unknown>;
 
@@ -53,7 +53,7 @@ export async function openApiDocument(routes: AnyElysia, version: string): Promi
         Object.fromEntries(
           Object.entries(operations).map(([method, operation]) => [
             method,
-            exact(operation, detailOf(routes, path, method)),
+            exact(method, operation, detailOf(routes, path, method)),
           ]),
         ),
       ]),
@@ -112,16 +112,23 @@ function detailOf(routes: AnyElysia, path: string, method: string): Json {
   return JSON.parse(JSON.stringify(route?.hooks.detail ?? {})) as Json;
 }
 
-function exact(operation: Operation, detail: Json): Operation {
+function exact(method: string, described: Operation, detail: Json): Operation {
+  const {
+    'x-refusals': refusals = {},
+    'x-headers': heeded = [],
+    ...operation
+  } = described as Operation & RouteNotes;
   const access = (operation['x-access'] ?? 'admin:read') as Access;
   const body = (detail.requestBody ?? operation.requestBody) as
     | { content?: Record<string, Json> }
     | undefined;
   const { parameters = [] } = operation;
+  // What a route writes out by hand is exact already: answers that are not JSON, of which the plugin knows nothing.
+  const written = (detail.responses ?? {}) as Record<string, Json>;
   const responses = Object.fromEntries(
-    Object.entries(operation.responses ?? { 200: {} }).map(([status, response]) => [
+    Object.entries({ ...(operation.responses ?? { 200: {} }), ...written }).map(([status, response]) => [
       status,
-      exactResponse(status, response),
+      written[status] ?? exactResponse(status, response),
     ]),
   );
   const errors = ERROR_RESPONSES.filter(({ given }) =>
@@ -130,13 +137,19 @@ function exact(operation: Operation, detail: Json): Operation {
       takesBody: body !== undefined,
       takesInput: body !== undefined || parameters.length > 0,
       namesOne: parameters.some((parameter) => parameter.in === 'path'),
+      writes: method !== 'get',
+      conditional: heeded.includes('If-Match'),
     }),
   ).map(({ status, name }): [string, Json] => [status, { $ref: `#/components/responses/${name}` }]);
+  const noted = Object.entries(refusals).map(([status, description]): [string, Json] => {
+    const known = ERROR_RESPONSES.find((response) => response.status === status);
+    return [status, { ...known?.response, description }];
+  });
   return {
     ...operation,
-    parameters: parameters.map(exactParameter),
+    parameters: [...parameters.map(exactParameter), ...heeded.map((name) => REQUEST_HEADERS[name])],
     ...(body ? { requestBody: { required: true, content: onlyJson(body.content) } } : {}),
-    responses: { ...Object.fromEntries(errors), ...responses },
+    responses: { ...Object.fromEntries([...errors, ...noted]), ...responses },
   };
 }
 
