@@ -124,7 +124,8 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
           'x-headers': ['If-Match'],
           summary: 'Delete a lead',
           description:
-            'Removes the lead and its personal data for good. Send `If-Match` to refuse when it has changed.',
+            'Removes the lead and its personal data for good; only the answer to its `Idempotency-Key`, if it had one, is ' +
+            'kept until its time is over (`server.idempotency_hours`). Send `If-Match` to refuse when it has changed.',
         },
       },
     );

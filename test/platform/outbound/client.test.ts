@@ -8,6 +8,9 @@ import { isTransientStatus, OutboundFailure, retryAfterMs } from '@/platform/out
 
 describe('an address', () => {
   test.each([
+    ['::127.0.0.1', false],
+    ['64:ff9b:1::a00:1', false],
+    ['168.63.129.16', false],
     ['93.184.216.34', true],
     ['2606:4700::1111', true],
     ['127.0.0.1', false],
