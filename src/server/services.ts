@@ -2,6 +2,7 @@
  * Everything a worker needs, opened and wired in one place: each service gets what it depends on, and nothing is
  * reached through a global. What is opened here is closed here, in the reverse order.
  */
+import { statfs } from 'node:fs/promises';
 import { AuditBackups } from '@/features/audit/backup.ts';
 import { AuditRetention } from '@/features/audit/retention.ts';
 import { AuditSchedule } from '@/features/audit/schedule.ts';
@@ -162,6 +163,10 @@ export async function openServices(init: WorkerInit, log: Logger): Promise<Servi
       sealer,
       connectors,
       runs: { queueDepth, health: () => runnerHealth() },
+      freeBytes: async () => {
+        const { bavail, bsize } = await statfs(paths.root);
+        return bavail * bsize;
+      },
       executorBeat: () => metricsService.executorBeat(),
     }),
     figures: async () => ({

@@ -25,15 +25,19 @@ export interface CheckOptions {
     health(): Promise<{ state: 'running' | 'degraded'; reason: string | null }>;
     queueDepth(): Promise<number>;
   };
+  /** Room left on the disk of the data folder. */
+  readonly freeBytes: () => Promise<number>;
   /** When a run executor of this server last looked for work, in seconds since the epoch; null if none ever did. */
   readonly executorBeat: () => Promise<number | null>;
 }
 
 /** An executor that has not looked for work for so long, beyond its longest sleep, hangs. */
 const HANGING_MS = 30_000;
+/** A write needs more room than its own few bytes: write-ahead log, heads, backups. */
+const FULL_BELOW_BYTES = 1_048_576;
 
 export function standardChecks(options: CheckOptions): HealthCheck[] {
-  const { db, redis, fleet, sealer, connectors } = options;
+  const { redis, fleet, sealer, connectors } = options;
   return [
     { name: 'api', check: () => api(fleet()) },
     {
@@ -60,10 +64,7 @@ export function standardChecks(options: CheckOptions): HealthCheck[] {
     {
       name: 'lead_ingest',
       vital: true,
-      check: async () => {
-        await db.ping();
-        return { word: 'ready' };
-      },
+      check: () => ingest(options),
     },
     { name: 'workflow_runner', check: () => runner(options) },
   ];
@@ -72,6 +73,16 @@ export function standardChecks(options: CheckOptions): HealthCheck[] {
 function api({ workersReady, workersWanted }: FleetState): ComponentState {
   if (workersReady >= workersWanted) return { word: 'running' };
   return { word: 'degraded', reason: `${workersReady} of ${workersWanted} workers are ready` };
+}
+
+/** Leads can be read while the disk is full, but none can be taken in. */
+async function ingest({ db, freeBytes }: CheckOptions): Promise<ComponentState> {
+  const [free] = await Promise.all([freeBytes(), db.ping()]);
+  if (free >= FULL_BELOW_BYTES) return { word: 'ready' };
+  return {
+    word: 'degraded',
+    reason: `the disk of the data folder has no room left (${Math.floor(free / 1024)} KiB)`,
+  };
 }
 
 async function runner({ config, runs, executorBeat }: CheckOptions): Promise<ComponentState> {

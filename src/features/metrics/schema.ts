@@ -11,7 +11,10 @@ export const MetricsAnswer = Type.Object({
     avg_latency_ms: Type.Number(),
     max_latency_ms: Type.Number(),
     uptime_seconds: Type.Number({ description: 'Since the start of the server, not of one worker.' }),
-    queue_depth: Type.Integer({ description: 'Runs that wait to be carried out.' }),
+    queue_depth: Type.Union([Type.Integer(), Type.Null()], {
+      description: 'Runs that wait to be carried out; null while the database does not answer.',
+      examples: [0],
+    }),
   }),
   rate_limit: Type.Object({
     enabled: Type.Boolean(),

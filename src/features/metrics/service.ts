@@ -56,7 +56,9 @@ export class MetricsService {
 
   async json(): Promise<MetricsAnswer> {
     const { metrics, config, fleet, queueDepth } = this.options;
-    const [families, depth] = await Promise.all([metrics.collect(), queueDepth()]);
+    // The database is asked for this one figure; without it the others are still worth having.
+    const depthOrNull = queueDepth().catch(() => null);
+    const [families, depth] = await Promise.all([metrics.collect(), depthOrNull]);
     const failed = ({ status }: Readonly<Record<string, string>>): boolean => Number(status) >= 500;
     const { enabled, window_seconds, max_requests } = config.current.rate_limit;
     return {

@@ -44,6 +44,7 @@ function server(broken: Partial<CheckOptions> = {}) {
     sealer: { fault: async () => null },
     connectors: { health: async () => ({ status: 'not_configured', detail: 'No CRM is configured.' }) },
     runs: { health: async () => ({ state: 'running', reason: null }), queueDepth: async () => 0 },
+    freeBytes: async () => 1e9,
     executorBeat: async () => clock.now / 1000,
     ...broken,
   };
@@ -109,6 +110,7 @@ describe('health', () => {
       'workflow_runner',
       'nobody',
     ],
+    ['the disk is full', { freeBytes: async () => 4096 }, 'lead_ingest', 'no room left (4 KiB)'],
     ['executors hang', { executorBeat: async () => 900 }, 'workflow_runner', 'looked for work for 100 s'],
   ])('is degraded when %s, and says why', async (_what, broken, component, reason) => {
     const answer = await server(broken).health.short();

@@ -16,6 +16,7 @@ const FLEET = {
   redis: { mode: 'embedded', socketPath: '/x', fallback: true },
 } as const;
 
+let queueDepth = async () => 12;
 const live = { current: testConfig({ rate_limit: { max_requests: 77 } }) };
 
 const routes = (metrics: Metrics) => {
@@ -24,7 +25,7 @@ const routes = (metrics: Metrics) => {
     config: live,
     fleet: () => FLEET,
     redis: { state: 'ready', target: FLEET.redis },
-    queueDepth: async () => 12,
+    queueDepth: () => queueDepth(),
     version: '1.2.3',
   });
   return new Elysia()
@@ -71,6 +72,18 @@ test('the JSON has all figures, and they move', async () => {
   const after = await figures();
   expect(after.metrics.requests_total).toBeGreaterThanOrEqual(before.metrics.requests_total + 11);
   expect(after.metrics.max_latency_ms).toBeGreaterThanOrEqual(after.metrics.avg_latency_ms);
+});
+
+test('a database that is away costs the one figure that comes from it', async () => {
+  const before = queueDepth;
+  queueDepth = () => Promise.reject(new Error('away'));
+  try {
+    const { metrics } = await figures();
+    expect(metrics.queue_depth).toBeNull();
+    expect(metrics.requests_total).toBeGreaterThan(0);
+  } finally {
+    queueDepth = before;
+  }
 });
 
 test('the exposition is there for whoever prefers it, in both formats', async () => {
