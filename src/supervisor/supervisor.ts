@@ -49,6 +49,12 @@ export async function runSupervisor(options: SupervisorOptions): Promise<number>
       options.log.error(error.message, { exit_code: error.exitCode });
       return error.exitCode;
     }
+    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
+      options.log.error(`there is no room left on the disk of the data folder ${options.dataDir}`, {
+        exit_code: 1,
+      });
+      return 1;
+    }
     options.log.error('the server failed', { error, exit_code: 1 });
     return 1;
   }

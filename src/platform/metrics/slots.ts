@@ -7,7 +7,7 @@
  * its definition, of a series entry `[family, …label values]`, both JSON. "Bytes used" grows after an entry is
  * complete, so a reader, or the next owner after a kill, never sees half of one.
  */
-import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Merge } from './instruments.ts';
 
@@ -144,6 +144,12 @@ function prepare(path: string): void {
   const empty = new Uint8Array(FILE_BYTES);
   new Int32Array(empty.buffer, 0, HEADER_BYTES / 4).set([MAGIC, HEADER_BYTES, 0, 0]);
   const temporary = `${path}.${process.pid}.new`;
-  writeFileSync(temporary, empty, { mode: 0o600 });
-  renameSync(temporary, path);
+  try {
+    writeFileSync(temporary, empty, { mode: 0o600 });
+    renameSync(temporary, path);
+  } catch (error) {
+    // On a full disk a part of it would take the last room.
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
