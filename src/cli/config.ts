@@ -1,9 +1,22 @@
 /** `config …`: what a configuration is, before a server runs with it. */
+import type { TSchema } from '@sinclair/typebox';
 import { masked } from '@/platform/config/load.ts';
 import { ConfigSchema } from '@/platform/config/schema.ts';
 import type { Command } from './command.ts';
 import { CONFIG_FLAG, configOf } from './locations.ts';
 import { print, printJson } from './output.ts';
+
+/** For what a person writes, not for what is in force: what has a default may be left out. */
+function forFiles(schema: TSchema): TSchema {
+  const { required, properties, ...rest } = schema as TSchema & {
+    required?: string[];
+    properties?: Record<string, TSchema>;
+  };
+  if (!properties) return schema;
+  const needed = (required ?? []).filter((key) => properties[key]?.default === undefined);
+  const inner = Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, forFiles(value)]));
+  return { ...rest, ...(needed.length > 0 ? { required: needed } : {}), properties: inner } as TSchema;
+}
 
 export const configCommands: readonly Command[] = [
   {
@@ -53,7 +66,7 @@ export const configCommands: readonly Command[] = [
     flags: {},
     examples: [{ command: 'config schema > config.schema.json', does: 'For your editor' }],
     run() {
-      printJson({ $schema: 'http://json-schema.org/draft-07/schema#', ...ConfigSchema });
+      printJson({ $schema: 'http://json-schema.org/draft-07/schema#', ...forFiles(ConfigSchema) });
       return 0;
     },
   },

@@ -85,5 +85,7 @@ describe('config', () => {
     const schema = JSON.parse(stdout);
     expect(schema).toMatchObject({ additionalProperties: false });
     expect(schema.properties.server.properties.port).toMatchObject({ default: 8000, type: 'integer' });
+    // `{}` and the four sections alone are complete files, so an editor must not ask for more.
+    expect([schema.required, schema.properties.server.required]).toEqual([undefined, undefined]);
   });
 });

@@ -51,7 +51,25 @@ function fromText(text: string, schema: TSchema): unknown {
 }
 
 const VARIABLE = /^AO_([A-Za-z0-9_]*?)__(.+)$/;
+/** Variables of ours that are no configuration keys; a secret under a misspelt name would silently be made up instead. */
+const SECRETS = ['AO_ADMIN_PASSWORD', 'AO_ENCRYPTION_KEY'];
 const variableOf = (key: string): string => `AO_${key.replace('.', '__').toUpperCase()}`;
+
+const collapsed = (name: string): string => name.toUpperCase().replace(/_+/g, '_');
+
+/** What a variable that begins like ours but is none was meant to be; null for what may well be somebody else's. */
+function meant(name: string): string | null {
+  if (!name.startsWith('AO_') || VARIABLE.test(name) || SECRETS.includes(name)) return null;
+  const key = knownKeys()
+    .map(variableOf)
+    .find((known) => collapsed(known) === collapsed(name));
+  return key ?? nearest(name, SECRETS);
+}
+
+/** Whoever writes "prod" wants the strictness of production, and would not get it. */
+const nearlyProduction = (mode: string): boolean =>
+  mode !== 'production' &&
+  (mode === 'prod' || (Math.abs(mode.length - 10) < 3 && nearest(mode, ['production']) !== null));
 
 /** An empty variable changes nothing: give `""` in quotes for an empty text. */
 export function fromVariables(variables: Variables): Overrides {
@@ -59,7 +77,12 @@ export function fromVariables(variables: Variables): Overrides {
   const problems: string[] = [];
   const url = variables.DATABASE_URL;
   if (url) values.push({ section: 'database', key: 'url', value: url, origin: 'DATABASE_URL' });
+  if (nearlyProduction(variables.AO_ENV?.toLowerCase() ?? '')) {
+    problems.push(`AO_ENV: "${variables.AO_ENV}" means nothing; did you mean production?`);
+  }
   for (const [name, text] of Object.entries(variables).sort()) {
+    const likely = text ? meant(name) : null;
+    if (likely) problems.push(`${name} is no variable of this program; did you mean ${likely}?`);
     const [, section = '', key = ''] = VARIABLE.exec(name)?.map((part) => part.toLowerCase()) ?? [];
     if (!key || !text) continue;
     const schema = schemaOf(section, key);

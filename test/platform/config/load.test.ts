@@ -239,6 +239,20 @@ describe('refused, with the place and what would be right:', () => {
     expect(said).toContain('AO_REDIS__DB: redis.db must be');
   });
 
+  test.each([
+    ['AO_RATE_LIMIT_MAX_REQUESTS', '5', 'did you mean AO_RATE_LIMIT__MAX_REQUESTS?'],
+    ['AO_ADMIN_PASWORD', 'a long password', 'did you mean AO_ADMIN_PASSWORD?'],
+    ['AO_ENV', 'prod', 'did you mean production?'],
+    ['AO_ENV', 'Prodution', 'did you mean production?'],
+  ])('a variable that is nearly one: %s=%s', async (name, value, said) => {
+    expect(await refusal({}, { env: { [name]: value } })).toContain(said);
+  });
+
+  test('but not a variable of somebody else', () => {
+    const env = { AO_BUILD: '5', AO_ENV: 'preproduction', AO_ADMIN_PASSWORD: 'x', AO_ENCRYPTION_KEY: 'y' };
+    expect(loadConfig({ env })).toEqual(loadConfig({ env: {} }));
+  });
+
   test('a file that is not there', () => {
     const attempt = () => loadConfig({ file: '/nowhere/config.json', env: {} });
     expect(attempt).toThrow('the configuration file /nowhere/config.json cannot be read');
