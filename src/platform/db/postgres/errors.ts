@@ -7,7 +7,7 @@ const codeOf = (error: unknown): string =>
 /** Connection failures (class 08), shut-downs, too many connections, time-outs, and the network's own errors. */
 const AWAY = /^(08...|57P0[123]|57014|53300|55P03|E[A-Z]+)$/;
 /** What pg says without a code when a connection is not to be had, or breaks under a query. */
-const GONE = /timeout exceeded when trying to connect|Connection terminated|not queryable/;
+const GONE = /timeout exceeded when trying to connect|Connection terminated|Query read timeout|not queryable/;
 /** Deadlock and serialisation failure: the same request may succeed when it comes again. */
 const COLLISION = /^(40P01|40001)$/;
 /** Text that PostgreSQL cannot hold, such as a NUL character. */

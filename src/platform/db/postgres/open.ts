@@ -8,6 +8,8 @@ import { type DialectParts, kyselyOver, noDriver, StatementExecutor } from '../e
 import { translated } from './errors.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A server that is cut off or hangs cannot keep to its own statement_timeout: then this one, a little longer, ends the wait. */
+const ANSWER_TIMEOUT_MS = 65_000;
 const SESSION = [
   'set synchronous_commit = on',
   "set statement_timeout = '60s'",
@@ -77,6 +79,7 @@ export async function openPostgres({ url, poolSize, log }: PostgresOptions): Pro
     types,
     application_name: 'automation-orchestrator',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
     onConnect: async (client) => void (await client.query(SESSION)),
