@@ -192,7 +192,7 @@ test('an unknown path is 404, a wrong method 405 with Allow', async () => {
   expectProblem(await server.request('GET', '/api/nothing', { token }), 404);
   const wrong = await server.request('PATCH', '/api/leads', { token, body: {} });
   expectProblem(wrong, 405);
-  expect(wrong.headers.get('allow')?.split(/, */).toSorted()).toEqual(['GET', 'POST']);
+  expect(wrong.headers.get('allow')?.split(/, */).toSorted()).toEqual(['GET', 'HEAD', 'POST']);
 });
 
 test.each([

@@ -355,7 +355,7 @@ describe('errors', () => {
     expect(missing.instance).toBe('/nothing');
     const wrong = server.call('DELETE', '/things');
     await expectProblem(wrong, 405);
-    expect((await wrong).headers.get('allow')).toBe('GET, POST');
+    expect((await wrong).headers.get('allow')).toBe('GET, HEAD, POST');
     await expectProblem(server.call('OPTIONS', '/things/7'), 405);
   });
 

@@ -1,8 +1,7 @@
 /** The audit log as the API shows it; the only source of its types. */
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
+import { nullable } from '@/platform/http/schemas.ts';
 
-const nullable = <T extends TSchema>(schema: T, description?: string) =>
-  Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
 const time = (description: string) =>
   Type.String({ format: 'date-time', description, examples: ['2026-11-24T03:00:00.000Z'] });
 

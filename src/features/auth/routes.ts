@@ -1,9 +1,9 @@
 /** `/api/auth` over HTTP: log-in and log-out, one's own account and API keys. */
-import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf, contextOf, principalOf } from '@/platform/http/context.ts';
 import { PERMISSIONS } from '@/platform/http/permissions.ts';
+import { NoBody } from '@/platform/http/schemas.ts';
 import type { ApiKeyService } from './keys.ts';
 import type { Login } from './login.ts';
 import {
@@ -18,7 +18,6 @@ import {
   PasswordChange,
 } from './schema.ts';
 
-const NoBody = Type.Void({ description: 'Nothing to say.' });
 /** Answers that bear a secret must not stay in any cache. */
 const NO_STORE = 'no-store';
 

@@ -1,7 +1,6 @@
 /** Users, log-in and API keys as the API shows and takes them; the only source of their types. */
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
-
-const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+import { type Static, Type } from '@sinclair/typebox';
+import { nullable, pageFields, paging } from '@/platform/http/schemas.ts';
 
 /** No control characters and no half of a surrogate pair: what every store and hash takes unchanged. */
 const CLEAN = '^(?:[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])*$';
@@ -140,13 +139,7 @@ export type User = Static<typeof User>;
 
 export const UserQuery = Type.Object(
   {
-    skip: Type.Integer({
-      default: 0,
-      minimum: 0,
-      maximum: 1_000_000_000,
-      description: 'Users to pass over.',
-    }),
-    limit: Type.Integer({ default: 100, minimum: 1, maximum: 1000, description: 'Most users to return.' }),
+    ...paging,
     role: Type.Optional(RoleName),
     active: Type.Optional(Type.Boolean({ description: 'Only active, or only deactivated, users.' })),
   },
@@ -155,9 +148,7 @@ export const UserQuery = Type.Object(
 export type UserQuery = Static<typeof UserQuery>;
 
 export const UserPage = Type.Object({
-  total: Type.Integer({ examples: [1] }),
-  skip: Type.Integer({ examples: [0] }),
-  limit: Type.Integer({ examples: [100] }),
+  ...pageFields,
   users: Type.Array(User),
 });
 export type UserPage = Static<typeof UserPage>;

@@ -1,12 +1,10 @@
 /** `/api/users` over HTTP: administration of users, for admins. */
-import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
+import { NoBody } from '@/platform/http/schemas.ts';
 import { PasswordReset, RoleChange, User, UserId, UserInput, UserPage, UserQuery } from './schema.ts';
 import { type UserService, userNotFound } from './users.ts';
-
-const NoBody = Type.Void({ description: 'Nothing to say.' });
 
 export const userRoutes = ({ users }: { users: UserService }) =>
   new Elysia({ name: 'users', prefix: '/api/users', tags: ['users'] })

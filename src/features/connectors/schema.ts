@@ -1,7 +1,7 @@
 /** The CRM connector as the API takes and shows it. Credentials go in and never come out. */
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
+import { nullable } from '@/platform/http/schemas.ts';
 
-const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const secret = (description: string) => Type.String({ minLength: 1, maxLength: 8192, description });
 const url = (description: string, example: string) =>
   Type.String({ maxLength: 2048, pattern: '^https?://', description, examples: [example] });

@@ -1,15 +1,13 @@
 /** `/api/leads` over HTTP. */
 
-import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
 import { etag, expectedVersion, isNotModified } from '@/platform/http/etag.ts';
 import { onceKeyOf } from '@/platform/http/idempotency.ts';
+import { NoBody } from '@/platform/http/schemas.ts';
 import { Lead, LeadCreated, LeadId, LeadInput, LeadPage, LeadPatch, LeadQuery } from './schema.ts';
 import { type LeadService, leadNotFound } from './service.ts';
-
-const NoBody = Type.Void({ description: 'Nothing to say.' });
 
 export const leadRoutes = ({ leads }: { leads: LeadService }) =>
   new Elysia({ name: 'leads', prefix: '/api/leads', tags: ['leads'] })
@@ -124,8 +122,8 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
           'x-headers': ['If-Match'],
           summary: 'Delete a lead',
           description:
-            'Removes the lead and its personal data for good; only the answer to its `Idempotency-Key`, if it had one, is ' +
-            'kept until its time is over (`server.idempotency_hours`). Send `If-Match` to refuse when it has changed.',
+            'Removes the lead and its personal data for good, also from the stored answer to its `Idempotency-Key`. ' +
+            'Send `If-Match` to refuse when it has changed.',
         },
       },
     );

@@ -1,7 +1,7 @@
 /** Leads as the API shows and takes them; the only source of their types. */
-import { type ObjectOptions, type Static, type TSchema, type TString, Type } from '@sinclair/typebox';
+import { type ObjectOptions, type Static, type TString, Type } from '@sinclair/typebox';
+import { nullable, pageFields, paging } from '@/platform/http/schemas.ts';
 
-const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const text = (maxLength: number, description: string, example: string) =>
   nullable(Type.String({ maxLength, description, examples: [example] }));
 
@@ -92,13 +92,7 @@ export type LeadCreated = Static<typeof LeadCreated>;
 
 export const LeadQuery = Type.Object(
   {
-    skip: Type.Integer({
-      default: 0,
-      minimum: 0,
-      maximum: 1_000_000_000,
-      description: 'Leads to pass over.',
-    }),
-    limit: Type.Integer({ default: 100, minimum: 1, maximum: 1000, description: 'Most leads to return.' }),
+    ...paging,
     source: Type.Optional(Type.String({ maxLength: 200, description: 'Only leads of this source.' })),
     email: Type.Optional(Type.String({ maxLength: 320, description: 'Only leads with this address.' })),
     company: Type.Optional(Type.String({ maxLength: 300, description: 'Only leads of this company.' })),
@@ -114,9 +108,7 @@ export const LeadQuery = Type.Object(
 export type LeadQuery = Static<typeof LeadQuery>;
 
 export const LeadPage = Type.Object({
-  total: Type.Integer(),
-  skip: Type.Integer(),
-  limit: Type.Integer(),
+  ...pageFields,
   leads: Type.Array(Lead),
 });
 export type LeadPage = Static<typeof LeadPage>;

@@ -121,7 +121,7 @@ export class LeadService {
         timestamp: lead.created_at,
         data: lead,
       };
-      return { status: 201, body };
+      return { status: 201, body, subjectId: row.id };
     });
     if (!replayed) this.options.listener.committed();
     return answer.body;
@@ -169,6 +169,7 @@ export class LeadService {
     await this.options.db.write(async (trx) => {
       await this.lock(trx, id, expected);
       await deleteLead(trx, id);
+      await this.options.idempotency.forget(trx, id);
       await this.options.audit.record(trx, { actor, action: 'lead.deleted', target: { type: 'lead', id } });
     });
   }

@@ -1,8 +1,8 @@
 /** Runs as the API shows them, and the request that starts one by hand. */
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { LeadInput } from '@/features/leads/schema.ts';
+import { nullable } from '@/platform/http/schemas.ts';
 
-const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const time = (description: string) => Type.String({ format: 'date-time', description });
 
 export const TriggerInput = Type.Object(

@@ -6,6 +6,7 @@ import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
 import { etag, expectedVersion, isNotModified } from '@/platform/http/etag.ts';
 import { onceKeyOf } from '@/platform/http/idempotency.ts';
+import { NoBody } from '@/platform/http/schemas.ts';
 import {
   Workflow,
   WorkflowId,
@@ -16,8 +17,6 @@ import {
   WorkflowVersionId,
 } from './schema.ts';
 import { type WorkflowService, workflowNotFound } from './service.ts';
-
-const NoBody = Type.Void({ description: 'Nothing to say.' });
 
 /** The body as the API document shows it: with the exact shape of every step type. */
 const documentedBody = ({ stepTypes }: WorkflowService) => {

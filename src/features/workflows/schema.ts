@@ -1,7 +1,6 @@
 /** Workflows as the API shows and takes them. What a step may hold depends on its type: see `definition.ts`. */
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
-
-const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+import { type Static, Type } from '@sinclair/typebox';
+import { nullable, pageFields, paging } from '@/platform/http/schemas.ts';
 
 const Trigger = Type.Union([Type.Literal('lead.created'), Type.Literal('manual')], {
   description: 'What starts a run by itself. Any workflow can also be started by hand.',
@@ -76,8 +75,7 @@ export type WorkflowVersion = Static<typeof WorkflowVersion>;
 
 export const WorkflowQuery = Type.Object(
   {
-    skip: Type.Integer({ default: 0, minimum: 0, maximum: 1_000_000_000 }),
-    limit: Type.Integer({ default: 100, minimum: 1, maximum: 1000 }),
+    ...paging,
     trigger: Type.Optional(fields.trigger),
   },
   { additionalProperties: false },
@@ -85,9 +83,7 @@ export const WorkflowQuery = Type.Object(
 export type WorkflowQuery = Static<typeof WorkflowQuery>;
 
 export const WorkflowPage = Type.Object({
-  total: Type.Integer(),
-  skip: Type.Integer(),
-  limit: Type.Integer(),
+  ...pageFields,
   workflows: Type.Array(Workflow),
 });
 export type WorkflowPage = Static<typeof WorkflowPage>;

@@ -65,8 +65,10 @@ export interface IdempotencyKeysTable {
   key: string;
   request_hash: string;
   status: number;
-  /** The stored answer, JSON. */
+  /** The stored answer, JSON; empty once what it tells of was deleted. */
   response: string;
+  /** Id of what the answer tells of, if it may hold personal data. */
+  subject_id: string | null;
   created_at: number;
   expires_at: number;
 }

@@ -4,7 +4,7 @@
  */
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import type { Database, Transaction } from '@/platform/db/database.ts';
-import { InvalidRequest, MalformedRequest } from '@/platform/errors/problem.ts';
+import { Conflict, InvalidRequest, MalformedRequest } from '@/platform/errors/problem.ts';
 import { now } from '@/platform/time/clock.ts';
 import { contextOf } from './context.ts';
 
@@ -18,6 +18,8 @@ export interface OnceKey {
 export interface StoredAnswer<T> {
   readonly status: number;
   readonly body: T;
+  /** Id of what the answer tells of, for `forget`. */
+  readonly subjectId?: string;
 }
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
@@ -30,11 +32,12 @@ export function onceKeyOf(request: Request, body: unknown): OnceKey | null {
     throw new MalformedRequest('Idempotency-Key must be 1 to 255 visible ASCII characters without spaces.');
   }
   const { principal, route } = contextOf(request);
+  const { pathname, search } = new URL(request.url);
   return {
     scope: `${principal?.id ?? 'anonymous'} ${request.method} ${route ?? ''}`,
     key,
     requestHash: new Bun.CryptoHasher('sha256')
-      .update(`${request.url}\n${JSON.stringify(body)}`)
+      .update(`${pathname}${search}\n${JSON.stringify(body)}`)
       .digest('hex'),
   };
 }
@@ -57,12 +60,25 @@ export class Idempotency {
       const answer = await work(trx);
       await trx
         .updateTable('idempotency_keys')
-        .set({ status: answer.status, response: JSON.stringify(answer.body) })
+        .set({
+          status: answer.status,
+          response: JSON.stringify(answer.body),
+          subject_id: answer.subjectId ?? null,
+        })
         .where('scope', '=', once.scope)
         .where('key', '=', once.key)
         .execute();
       return { answer, replayed: false };
     });
+  }
+
+  /** Empties the answers that tell of something that is being deleted; their keys stay used. */
+  async forget(trx: Transaction, subjectId: string): Promise<void> {
+    await trx
+      .updateTable('idempotency_keys')
+      .set({ response: '' })
+      .where('subject_id', '=', subjectId)
+      .execute();
   }
 
   /** Removes answers whose time is over; returns how many. */
@@ -90,6 +106,7 @@ export class Idempotency {
         request_hash: once.requestHash,
         status: 0,
         response: '',
+        subject_id: null,
         created_at: time,
         expires_at: time + this.options.config.current.server.idempotency_hours * 3_600_000,
       })
@@ -109,5 +126,7 @@ async function replay<T>(trx: Transaction, once: OnceKey): Promise<StoredAnswer<
   if (row.request_hash !== once.requestHash) {
     throw new InvalidRequest('This Idempotency-Key was used for a different request: use a new key.');
   }
+  if (row.response === '')
+    throw new Conflict('What this Idempotency-Key made was deleted since: use a new key.');
   return { status: row.status, body: JSON.parse(row.response) };
 }

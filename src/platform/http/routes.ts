@@ -51,7 +51,9 @@ export class RouteTable {
   methodsOf(path: string): string[] {
     const segments = path.split('/');
     const methods = this.patterns.filter((pattern) => matches(pattern.segments, segments));
-    return [...new Set(methods.map(({ method }) => method))].sort();
+    const known = new Set(methods.map(({ method }) => method));
+    if (known.has('GET')) known.add('HEAD');
+    return [...known].sort();
   }
 }
 

@@ -6,7 +6,7 @@ import type { Lead, LeadInput } from '@/features/leads/schema.ts';
 import { type LeadListener, LeadService } from '@/features/leads/service.ts';
 import { ConfigSchema } from '@/platform/config/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
-import { InvalidRequest, NotFound, PreconditionFailed } from '@/platform/errors/problem.ts';
+import { Conflict, InvalidRequest, NotFound, PreconditionFailed } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/http/context.ts';
 import { Idempotency, type OnceKey } from '@/platform/http/idempotency.ts';
 import { holdStill } from '@/platform/time/clock.ts';
@@ -166,6 +166,16 @@ forEachDatabase('leads', (open) => {
       refuse = false;
       await leads.create(ACTOR, { email: 'a@example.com' }, once('k'));
       expect(await leads.count()).toBe(1);
+    });
+
+    test('leave no value behind when they are deleted, and their key stays used', async () => {
+      const { id } = await leads.create(ACTOR, { email: 'private@example.com' }, once('k'));
+      await leads.remove(ACTOR, id, null);
+      const stored = await db.read.selectFrom('idempotency_keys').selectAll().execute();
+      expect(JSON.stringify(stored)).not.toContain('private@example.com');
+      const again = leads.create(ACTOR, { email: 'private@example.com' }, once('k'));
+      await expect(again).rejects.toBeInstanceOf(Conflict);
+      expect(await leads.count()).toBe(0);
     });
 
     test('are new again when the time of the key is over', async () => {

@@ -80,11 +80,13 @@ export const foundations: Migration = {
       request_hash ${text} not null,
       status ${small} not null,
       response ${text} not null,
+      subject_id ${text},
       created_at ${whole} not null,
       expires_at ${whole} not null,
       primary key (scope, key)
     )`,
     'create index idempotency_keys_expiry on idempotency_keys (expires_at)',
+    'create index idempotency_keys_subject on idempotency_keys (subject_id)',
 
     `create table workflows (
       id ${text} primary key not null,

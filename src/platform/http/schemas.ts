@@ -1,0 +1,27 @@
+/** Parts that the schemas of several features share, so that they look alike in the API. */
+import { type TSchema, Type } from '@sinclair/typebox';
+
+/** The schema, or null. */
+export const nullable = <T extends TSchema>(schema: T, description?: string) =>
+  Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
+
+/** The answer 204, and 304. */
+export const NoBody = Type.Void({ description: 'Nothing to say.' });
+
+/** Query parameters of a list that is paged by position. */
+export const paging = {
+  skip: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 1_000_000_000,
+    description: 'Entries to pass over.',
+  }),
+  limit: Type.Integer({ default: 100, minimum: 1, maximum: 1000, description: 'Most entries to return.' }),
+};
+
+/** What such a list says of itself beside its entries. */
+export const pageFields = {
+  total: Type.Integer({ description: 'Entries that fit the filters, on all pages.', examples: [1] }),
+  skip: Type.Integer({ examples: [0] }),
+  limit: Type.Integer({ examples: [100] }),
+};
