@@ -12,7 +12,7 @@ import { tail } from './audit_tail.ts';
 import type { Command, Words } from './command.ts';
 import { CONFIG_FLAG, DATA_FLAG, dataFolderOf, JSON_FLAG } from './locations.ts';
 import { print, printJson } from './output.ts';
-import { inSession } from './session.ts';
+import { inSession, requireOwner } from './session.ts';
 
 const PLACES = { ...CONFIG_FLAG, ...DATA_FLAG };
 
@@ -77,6 +77,8 @@ export const auditCommands: readonly Command[] = [
         if (!existsSync(paths.secrets)) {
           throw new CommandFailure(`${paths.root} is no data folder of a server: name it with --data-dir`);
         }
+        // Beside PostgreSQL too, keys and backups lie in the data folder.
+        requireOwner(paths.secrets);
         const sealer = new AuditSealer({ db, paths, log });
         const backups = new AuditBackups({ db, paths, log, audit, sealer });
         const compress = !words.isSet('plain') && config.audit.backup_compress;

@@ -57,10 +57,15 @@ function requireDatabaseFile(config: Config, paths: DataPaths): void {
       `there is no database ${file}: name the server's folder with --data-dir (and its --config), or start it once`,
     );
   }
-  const owner = statSync(file).uid;
+  requireOwner(file);
+}
+
+/** Throws CommandFailure when what this command writes beside `path` would not be the server's to open. */
+export function requireOwner(path: string): void {
+  const owner = statSync(path).uid;
   if (process.getuid && owner !== process.getuid()) {
     throw new CommandFailure(
-      `${file} belongs to another user (id ${owner}): run this as that user (sudo -u '#${owner}' …), ` +
+      `${path} belongs to another user (id ${owner}): run this as that user (sudo -u '#${owner}' …), ` +
         'or the server could not open the files that it leaves',
     );
   }

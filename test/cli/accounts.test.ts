@@ -41,6 +41,11 @@ const actions = async (): Promise<string[]> =>
     .map(({ action }) => action);
 
 describe('user', () => {
+  test('with a name that is too short hears how long it has to be', async () => {
+    const [code, said] = await refused(['user', 'create', 'u1', '--password-stdin'], `${PASSWORD}\n`);
+    expect([code, said]).toEqual([2, expect.stringContaining('3 to 64')]);
+  });
+
   test('lives from its creation to its deactivation, and each change is in the audit log', async () => {
     await good(
       ['user', 'create', 'grace', '--email', 'Grace@Example.com', '--password-stdin'],

@@ -1,5 +1,6 @@
 /** Two servers on two data folders over one PostgreSQL and one Redis: to a client they are one. */
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { chownSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FakeCrm, startCrm } from '@test/support/crm.ts';
 import { describeWithPostgres, newPostgresDatabase } from '@test/support/postgres.ts';
@@ -175,6 +176,22 @@ describeWithPostgres('over PostgreSQL', () => {
       const key = join(a.dataDir, 'secrets/audit_key.pub');
       expect(await command(b, ['audit', 'verify', path, '--public-key', key])).toMatchObject({ code: 0 });
     });
+
+    // Only root can give a folder away.
+    test.if(process.getuid?.() === 0)(
+      'leave no backup that the server of the folder could not read',
+      async () => {
+        const secrets = join(a.dataDir, 'secrets');
+        chownSync(secrets, 12345, 12345);
+        try {
+          const refused = await command(a, ['audit', 'backup']);
+          expect(refused.code).toBe(1);
+          expect(refused.stderr).toContain('belongs to another user (id 12345)');
+        } finally {
+          chownSync(secrets, 0, 0);
+        }
+      },
+    );
 
     test('a server killed whole loses no run: the other carries them out under the same key', async () => {
       const third = await start();

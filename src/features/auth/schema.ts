@@ -22,7 +22,7 @@ const Username = Type.String({
   minLength: 3,
   maxLength: 64,
   pattern: '^[A-Za-z0-9._@-]+$',
-  description: 'Letters, digits and . _ @ - ; upper and lower case are one name.',
+  description: '3 to 64 letters, digits and . _ @ - ; upper and lower case are one name.',
   examples: ['grace'],
 });
 
