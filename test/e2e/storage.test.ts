@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeWithPostgres, PrivatePostgres } from '@test/support/postgres.ts';
 import { type Answer, spawnServer, startServer } from '@test/support/server.ts';
+import { requireServices } from '@test/support/services.ts';
 import { until } from '@test/support/wait.ts';
 
 interface Health {
@@ -128,8 +129,7 @@ function smallDisk(): (Disposable & { readonly folder: string; fill(): void; fre
 
 const disk = smallDisk();
 afterAll(() => disk?.[Symbol.dispose]());
-if (!disk && Bun.env.REQUIRE_SERVICES === '1')
-  throw new Error('REQUIRE_SERVICES=1, but nothing can be mounted');
+if (!disk && requireServices) throw new Error('REQUIRE_SERVICES=1, but nothing can be mounted');
 
 test.skipIf(disk === null)(
   'a full disk: writes get 507, reads go on, workers stay, and space heals it',

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { existsSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { ADMIN_PASSWORD, type RunningServer, startServer } from '@test/support/server.ts';
+import { requireServices } from '@test/support/services.ts';
 import { type Browser, chromium, type Locator } from 'playwright-core';
 
 const CHROMIUM = '/usr/bin/chromium';
-const absent = !existsSync(CHROMIUM) && Bun.env.REQUIRE_SERVICES !== '1';
+const absent = !existsSync(CHROMIUM) && !requireServices;
 /** Keep it from calling home: the tests run on closed networks. */
 const OFFLINE = [
   '--no-sandbox',

@@ -2,13 +2,13 @@
  * The same tests on both databases: `forEachDatabase('leads', (open) => { test(…) })`. Without PostgreSQL on the
  * machine its half is skipped visibly, or fails where REQUIRE_SERVICES=1 asks for all services.
  */
-import { afterAll, describe, test } from 'bun:test';
+import { afterAll, describe } from 'bun:test';
 import type { Database } from '@/platform/db/database.ts';
 import { migrate } from '@/platform/db/migrate.ts';
 import { openDatabase } from '@/platform/db/open.ts';
 import { silentLogger } from '@/platform/log/log.ts';
 import { temporaryFolder } from './folder.ts';
-import { newPostgresDatabase, postgresInstalled } from './postgres.ts';
+import { describeWithPostgres, newPostgresDatabase } from './postgres.ts';
 
 interface OpenOptions {
   /** Leave the database empty. */
@@ -18,19 +18,9 @@ interface OpenOptions {
 /** A new database with all tables; closed and removed after the tests of its block. */
 export type OpenDatabase = (options?: OpenOptions) => Promise<Database>;
 
-export const requireServices = Bun.env.REQUIRE_SERVICES === '1';
-
 export function forEachDatabase(name: string, define: (open: OpenDatabase) => void): void {
   describe(`${name} on SQLite`, () => define(opener(async () => 'sqlite:test.sqlite3')));
-  if (postgresInstalled) {
-    describe(`${name} on PostgreSQL`, () => define(opener(newPostgresDatabase)));
-  } else if (requireServices) {
-    test(`${name} on PostgreSQL`, () => {
-      throw new Error('PostgreSQL is not installed, but REQUIRE_SERVICES=1');
-    });
-  } else {
-    test.skip(`${name} on PostgreSQL (not installed)`, () => undefined);
-  }
+  describeWithPostgres(`${name} on PostgreSQL`, () => define(opener(newPostgresDatabase)));
 }
 
 /** A SQLite database in a folder of its own, for tests that need no more than any database. */

@@ -2,13 +2,12 @@
  * A private PostgreSQL for the tests of one process: its own folder, a port nobody else uses, no durability. It
  * starts with the first database asked for, and ends with this process, however that ends.
  */
-
-import { describe, test } from 'bun:test';
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { freePort } from './server.ts';
+import { describeWith } from './services.ts';
 import { until } from './wait.ts';
 
 const PROGRAMS = ['/usr/lib/postgresql/17/bin', '/usr/lib/postgresql/16/bin', '/usr/lib/postgresql/15/bin'];
@@ -19,18 +18,11 @@ const findPrograms = (): string | null => {
   return initdb && join(initdb, '..');
 };
 
-export const postgresInstalled = findPrograms() !== null;
+const postgresInstalled = findPrograms() !== null;
 
 /** The suite runs where PostgreSQL is installed; elsewhere it is skipped by name, or fails under REQUIRE_SERVICES=1. */
 export function describeWithPostgres(name: string, suite: () => void): void {
-  if (postgresInstalled) describe(name, suite);
-  else if (Bun.env.REQUIRE_SERVICES === '1') {
-    describe(name, () => {
-      test('needs PostgreSQL', () => {
-        throw new Error('REQUIRE_SERVICES=1, but PostgreSQL is not installed');
-      });
-    });
-  } else describe.skip(`${name} (skipped: PostgreSQL is not installed)`, suite);
+  describeWith('PostgreSQL', postgresInstalled, name, suite);
 }
 
 interface Server {

@@ -3,25 +3,18 @@
  * described with `describeWithRedis`: where redis-server is not installed they are skipped by name, unless
  * REQUIRE_SERVICES=1, which makes that a failure.
  */
-import { describe, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RedisOptions as ClientOptions, Redis } from 'ioredis';
+import { describeWith } from './services.ts';
 import { until } from './wait.ts';
 
 const installed = Bun.which('redis-server') !== null;
 
 /** The suite runs where redis-server is installed. */
 export function describeWithRedis(name: string, suite: () => void): void {
-  if (installed) describe(name, suite);
-  else if (Bun.env.REQUIRE_SERVICES === '1') {
-    describe(name, () => {
-      test('needs redis-server', () => {
-        throw new Error('REQUIRE_SERVICES=1, but redis-server is not installed');
-      });
-    });
-  } else describe.skip(`${name} (skipped: redis-server is not installed)`, suite);
+  describeWith('redis-server', installed, name, suite);
 }
 
 /** A port that was free a moment ago. */

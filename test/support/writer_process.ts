@@ -2,12 +2,11 @@
  * A process of its own that writes leads with their audit event through write turns, for the tests of several
  * writers. Run as `bun writer_process.ts FOLDER IN_FLIGHT DURATION_MS` with an IPC channel; reports when it is done.
  */
+import { insertEvent } from '@/features/audit/store.ts';
 import { insertLead, type LeadRow } from '@/features/leads/store.ts';
 import { dataPaths } from '@/platform/config/paths.ts';
 import type { Transaction } from '@/platform/db/database.ts';
 import { openDatabase } from '@/platform/db/open.ts';
-import { prepare } from '@/platform/db/prepared.ts';
-import type { AuditEventsTable } from '@/platform/db/schema.ts';
 import { silentLogger } from '@/platform/log/log.ts';
 import { newId, now } from '@/platform/time/clock.ts';
 
@@ -19,25 +18,6 @@ export interface WriterReport {
   /** The longest that a timer of this process was late: how long its event loop was blocked. */
   readonly loopBlockedMs: number;
 }
-
-const insertEvent = prepare<AuditEventsTable>((db, param) =>
-  db.insertInto('audit_events').values({
-    id: param('id'),
-    occurred_at: param('occurred_at'),
-    actor_type: param('actor_type'),
-    actor_id: param('actor_id'),
-    actor_name: param('actor_name'),
-    action: param('action'),
-    target_type: param('target_type'),
-    target_id: param('target_id'),
-    outcome: param('outcome'),
-    request_id: param('request_id'),
-    address: param('address'),
-    details: param('details'),
-    seq: param('seq'),
-    hash: param('hash'),
-  }),
-);
 
 /** A lead and its audit event, as lead intake writes them. */
 export async function writeLead(trx: Transaction, source: string): Promise<void> {

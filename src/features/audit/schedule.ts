@@ -4,6 +4,7 @@
  */
 import { Cron } from 'croner';
 import type { LiveConfig } from '@/platform/config/schema.ts';
+import { scheduleFault } from '@/platform/config/soundness.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { acquireLease } from '@/platform/db/lease.ts';
 import { messageOf } from '@/platform/errors/problem.ts';
@@ -28,16 +29,6 @@ interface Options {
   readonly config: LiveConfig;
   readonly backups: AuditBackups;
   readonly retention: AuditRetention;
-}
-
-/** What is wrong with a schedule, in words, or null. */
-export function scheduleFault(expression: string): string | null {
-  try {
-    new Cron(expression, { paused: true, timezone: 'UTC' }).stop();
-    return null;
-  } catch (error) {
-    return messageOf(error);
-  }
 }
 
 export class AuditSchedule {

@@ -20,19 +20,25 @@ function addressProblems(pointer: string, list: readonly string[]): ConfigProble
   );
 }
 
-function scheduleProblems(schedule: string | null): ConfigProblem[] {
-  if (schedule === null) return [];
+/** What is wrong with a cron expression, in words, or null. */
+export function scheduleFault(expression: string): string | null {
   try {
-    new Cron(schedule, { paused: true, timezone: 'UTC' }).stop();
-    return [];
+    new Cron(expression, { paused: true, timezone: 'UTC' }).stop();
+    return null;
   } catch (error) {
-    return [
-      {
-        pointer: '/audit/backup_schedule',
-        message: `audit.backup_schedule ${JSON.stringify(schedule)} is no cron expression: ${messageOf(error)}`,
-      },
-    ];
+    return messageOf(error);
   }
+}
+
+function scheduleProblems(schedule: string | null): ConfigProblem[] {
+  const fault = schedule === null ? null : scheduleFault(schedule);
+  if (fault === null) return [];
+  return [
+    {
+      pointer: '/audit/backup_schedule',
+      message: `audit.backup_schedule ${JSON.stringify(schedule)} is no cron expression: ${fault}`,
+    },
+  ];
 }
 
 export function soundnessProblems(config: Config): ConfigProblem[] {

@@ -4,11 +4,14 @@
  */
 import {
   type CompiledQuery,
+  type DatabaseIntrospector,
   DefaultQueryExecutor,
   type Dialect,
+  type DialectAdapter,
   type Driver,
   Kysely,
   type KyselyProps,
+  type QueryCompiler,
   type QueryResult,
 } from 'kysely';
 import type { Tables } from './schema.ts';
@@ -31,8 +34,32 @@ export interface DialectParts {
   readonly name: DialectName;
   readonly dialect: Dialect;
   readonly driver: Driver;
-  readonly compiler: ConstructorParameters<typeof DefaultQueryExecutor>[0];
-  readonly adapter: ConstructorParameters<typeof DefaultQueryExecutor>[1];
+  readonly compiler: QueryCompiler;
+  readonly adapter: DialectAdapter;
+}
+
+interface DialectPieces {
+  readonly name: DialectName;
+  readonly adapter: DialectAdapter;
+  readonly compiler: QueryCompiler;
+  readonly introspector: (db: Kysely<unknown>) => DatabaseIntrospector;
+}
+
+/** Puts Kysely's pieces of a dialect together. */
+export function dialectParts({ name, adapter, compiler, introspector }: DialectPieces): DialectParts {
+  const driver = noDriver();
+  return {
+    name,
+    compiler,
+    adapter,
+    driver,
+    dialect: {
+      createAdapter: () => adapter,
+      createDriver: () => driver,
+      createIntrospector: introspector,
+      createQueryCompiler: () => compiler,
+    },
+  };
 }
 
 /**
@@ -103,7 +130,7 @@ export class StatementExecutor extends DefaultQueryExecutor {
 }
 
 /** Kysely's own transactions would bypass `Database.write`: refused. */
-export const noDriver = (): Driver => {
+const noDriver = (): Driver => {
   const refuse = (): Promise<never> => Promise.reject(new Error('use Database.write for a transaction'));
   return {
     init: async () => undefined,

@@ -2,7 +2,8 @@ import { expect, test } from 'bun:test';
 import { type AuditFixture, auditOver } from '@test/support/audit.ts';
 import { sqliteOpener } from '@test/support/databases.ts';
 import { until } from '@test/support/wait.ts';
-import { AuditSchedule, scheduleFault } from '@/features/audit/schedule.ts';
+import { AuditSchedule } from '@/features/audit/schedule.ts';
+import { scheduleFault } from '@/platform/config/soundness.ts';
 import { createLogger } from '@/platform/log/log.ts';
 
 const open = sqliteOpener();

@@ -1,7 +1,6 @@
-import { afterAll, describe, expect, test } from 'bun:test';
-import { requireServices } from '@test/support/databases.ts';
+import { afterAll, expect, test } from 'bun:test';
 import { temporaryFolder } from '@test/support/folder.ts';
-import { cutConnections, newPostgresDatabase, postgresInstalled } from '@test/support/postgres.ts';
+import { cutConnections, describeWithPostgres, newPostgresDatabase } from '@test/support/postgres.ts';
 import { freePort } from '@test/support/server.ts';
 import { type Kysely, sql } from 'kysely';
 import { migrate } from '@/platform/db/migrate.ts';
@@ -24,7 +23,7 @@ test('an address where nothing listens is told without the password', async () =
   expect(failure.message).not.toContain('hush');
 });
 
-describe.skipIf(!postgresInstalled && !requireServices)('PostgreSQL', () => {
+describeWithPostgres('PostgreSQL', () => {
   test('serves again after its connections were cut', async () => {
     const url = await newPostgresDatabase();
     const db = await open(url);

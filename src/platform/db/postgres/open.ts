@@ -4,7 +4,7 @@ import pg from 'pg';
 import { CommandFailure, messageOf, Unavailable } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Database, Transaction } from '../database.ts';
-import { type DialectParts, kyselyOver, noDriver, StatementExecutor } from '../executor.ts';
+import { dialectParts, kyselyOver, StatementExecutor } from '../executor.ts';
 import { translated } from './errors.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -17,21 +17,12 @@ const SESSION = [
   "set idle_in_transaction_session_timeout = '60s'",
 ].join('; ');
 
-const adapter = new PostgresAdapter();
-const compiler = new PostgresQueryCompiler();
-const driver = noDriver();
-const parts: DialectParts = {
+const parts = dialectParts({
   name: 'postgres',
-  compiler,
-  adapter,
-  driver,
-  dialect: {
-    createAdapter: () => adapter,
-    createDriver: () => driver,
-    createIntrospector: (db) => new PostgresIntrospector(db),
-    createQueryCompiler: () => compiler,
-  },
-};
+  adapter: new PostgresAdapter(),
+  compiler: new PostgresQueryCompiler(),
+  introspector: (db) => new PostgresIntrospector(db),
+});
 
 const INT8 = 20;
 const NUMERIC = 1700;

@@ -7,28 +7,19 @@ import { CommandFailure } from '@/platform/errors/problem.ts';
 import { checkSocketPath } from '@/platform/ipc/socket_path.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Database } from '../database.ts';
-import { type DialectParts, kyselyOver, noDriver, StatementExecutor } from '../executor.ts';
+import { dialectParts, kyselyOver, StatementExecutor } from '../executor.ts';
 import { SqliteConnection } from './connection.ts';
 import { openFailure, translated } from './errors.ts';
 import { SocketTurns } from './socket_turns.ts';
 import { localTurns, type Turns } from './turn.ts';
 import { Writer } from './writer.ts';
 
-const adapter = new SqliteAdapter();
-const compiler = new SqliteQueryCompiler();
-const driver = noDriver();
-const parts: DialectParts = {
+const parts = dialectParts({
   name: 'sqlite',
-  compiler,
-  adapter,
-  driver,
-  dialect: {
-    createAdapter: () => adapter,
-    createDriver: () => driver,
-    createIntrospector: (db) => new SqliteIntrospector(db),
-    createQueryCompiler: () => compiler,
-  },
-};
+  adapter: new SqliteAdapter(),
+  compiler: new SqliteQueryCompiler(),
+  introspector: (db) => new SqliteIntrospector(db),
+});
 
 const IDLE_LIMIT_MS = 10_000;
 
