@@ -127,7 +127,7 @@ export class Connection {
     if (oldest && time - oldest.startedAt > commandTimeoutMs) {
       this.lose(`no answer within ${commandTimeoutMs} ms`);
     } else if (this.state === 'ready' && time - this.lastHeard > HEARTBEAT_MS && !oldest) {
-      this.track((commands) => commands.ping()).catch(() => undefined);
+      this.track(() => this.ask()).catch(() => undefined);
     }
     if (this.state === 'lost' && client.status === 'ready') this.check();
   }
@@ -164,10 +164,15 @@ export class Connection {
     );
   }
 
-  private async probe(): Promise<void> {
+  /** Whether every server answers: a cluster sends a command without a key to any one of its nodes. */
+  private async ask(): Promise<void> {
     const { client } = this.options;
-    if (client instanceof Cluster) await Promise.all(client.nodes('master').map((node) => node.ping()));
-    await client.set(CHECK_KEY, '1', 'PX', HEARTBEAT_MS);
+    const servers = client instanceof Cluster ? client.nodes('master') : [client];
+    await Promise.all(servers.map((server) => server.ping()));
+  }
+
+  private async probe(): Promise<void> {
+    await Promise.all([this.ask(), this.options.client.set(CHECK_KEY, '1', 'PX', HEARTBEAT_MS)]);
   }
 
   private checked(startedAt: number, refusal: string | null): void {

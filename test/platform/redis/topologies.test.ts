@@ -1,5 +1,5 @@
 /** Redis in other shapes: with password, user, database number and TLS, behind sentinels, as a cluster. */
-import { expect, test } from 'bun:test';
+import { expect, spyOn, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -173,6 +173,19 @@ describeWithRedis('a cluster', () => {
       ),
     );
     expect(new Set(sources)).toEqual(new Set(['redis']));
+  }, 60_000);
+
+  test('is lost when any one of its nodes hangs, while nobody calls', async () => {
+    await using nodes = await startCluster();
+    await using link = await openLink(REAL, { cluster_nodes: nodes.addresses });
+    // ioredis sends a command without a key to a node that it draws: here always to the same one.
+    using _ = spyOn(Math, 'random').mockReturnValue(0);
+    for (const node of nodes.all) {
+      node.freeze();
+      await until(() => link.state === 'lost', { timeoutMs: 10_000 });
+      node.thaw();
+      await until(() => link.state === 'ready', { timeoutMs: 20_000 });
+    }
   }, 60_000);
 
   test('that is none is named so', async () => {
