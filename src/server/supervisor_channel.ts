@@ -4,7 +4,12 @@
  * turns and the embedded Redis: the process ends at once.
  */
 import { CommandFailure } from '@/platform/errors/problem.ts';
-import type { ToSupervisor, ToWorker, WorkerInit } from '@/platform/ipc/messages.ts';
+import {
+  ALIVE_EVERY_MS,
+  type ToSupervisor,
+  type ToWorker,
+  type WorkerInit,
+} from '@/platform/ipc/messages.ts';
 
 export interface WorkerMessages {
   reload(message: Extract<ToWorker, { type: 'reload' }>): void;
@@ -31,6 +36,7 @@ export class SupervisorChannel {
     process.on('SIGTERM', () => this.hear({ type: 'drain' }));
     process.on('SIGHUP', () => undefined);
     this.say({ type: 'hello' });
+    setInterval(() => this.say({ type: 'alive' }), ALIVE_EVERY_MS).unref();
   }
 
   say(message: ToSupervisor): void {

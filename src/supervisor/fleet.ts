@@ -27,6 +27,8 @@ export const DEFAULT_TIMING: FleetTiming = {
 
 export interface FleetOptions {
   readonly size: number;
+  /** A ready worker that gives no sign of life for this long is killed and replaced. */
+  readonly silenceMs: number;
   /** Asked at every start: the way to the program may change while it runs. */
   command(): readonly string[];
   readonly log: Logger;
@@ -120,6 +122,7 @@ export class Fleet {
         command: () => this.options.command(),
         log: this.options.log,
         startTimeoutMs: this.timing.startTimeoutMs,
+        silenceMs: this.options.silenceMs,
         init: (slot) => this.options.init(slot, place.file ?? 0),
         ready: () => this.becameReady(place),
         died: (_, death) => this.died(place, death),

@@ -3,7 +3,12 @@
  * death. What a death means (restart, how soon, give up) is the fleet's to decide.
  */
 import { messageOf } from '@/platform/errors/problem.ts';
-import type { ToSupervisor, ToWorker, WorkerInit } from '@/platform/ipc/messages.ts';
+import {
+  ALIVE_EVERY_MS,
+  type ToSupervisor,
+  type ToWorker,
+  type WorkerInit,
+} from '@/platform/ipc/messages.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { spawnWorker, type WorkerExit, type WorkerProcess } from './worker_process.ts';
 
@@ -20,6 +25,8 @@ export interface SlotOptions {
   command(): readonly string[];
   /** A worker that is not ready after this long is killed. */
   readonly startTimeoutMs: number;
+  /** So is a ready one that gives no sign of life for this long: the kernel goes on handing it connections. */
+  readonly silenceMs: number;
   readonly log: Logger;
   init(slot: number): WorkerInit;
   ready(slot: Slot): void;
@@ -43,6 +50,9 @@ export class Slot {
   private drained = false;
   private told: string | null = null;
   private startTimer: Timer | null = null;
+  private watchTimer: Timer | null = null;
+  /** Monotonic milliseconds of the last message. */
+  private heardAt = 0;
   private gone: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: SlotOptions) {}
@@ -105,14 +115,16 @@ export class Slot {
   }
 
   private hear(message: ToSupervisor): void {
+    this.heardAt = performance.now();
     switch (message.type) {
       case 'hello':
         this.worker?.send(this.options.init(this.number));
         this.initialised = true;
         return;
       case 'ready':
-        this.stopTimer();
+        this.stopTimers();
         this.phase = 'ready';
+        this.watch();
         this.log.debug('worker ready');
         this.options.ready(this);
         return;
@@ -127,15 +139,31 @@ export class Slot {
 
   private buried(exit: WorkerExit): void {
     const wasReady = this.phase === 'ready';
-    this.stopTimer();
+    this.stopTimers();
     this.worker = null;
     this.phase = 'empty';
     const orderly = this.drained && exit.code === 0;
     this.options.died(this, { wasReady, orderly, cause: causeOf(exit, this.told) });
   }
 
-  private stopTimer(): void {
+  private watch(): void {
+    const { silenceMs } = this.options;
+    let lookedAt = performance.now();
+    this.watchTimer = setInterval(() => {
+      const time = performance.now();
+      // This process itself stood still: let it first read what has arrived meanwhile.
+      if (time - lookedAt > 3 * ALIVE_EVERY_MS) this.heardAt = time;
+      lookedAt = time;
+      if (time - this.heardAt <= silenceMs) return;
+      this.told = `it hung: no sign of life for ${silenceMs} ms`;
+      this.kill();
+    }, ALIVE_EVERY_MS);
+  }
+
+  private stopTimers(): void {
     if (this.startTimer) clearTimeout(this.startTimer);
+    if (this.watchTimer) clearInterval(this.watchTimer);
     this.startTimer = null;
+    this.watchTimer = null;
   }
 }

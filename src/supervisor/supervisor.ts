@@ -130,6 +130,7 @@ class Supervisor {
 
     const fleet = new Fleet({
       size: this.workers,
+      silenceMs: this.config.current.server.worker_timeout_seconds * 1_000,
       command: () => this.options.workerCommand ?? workerCommand(),
       log,
       timing: this.options.timing ?? {},

@@ -101,6 +101,20 @@ describe('workers', () => {
     expect(exposition).toContain('ao_worker_restarts_total 1');
   });
 
+  test('one that hangs is killed and replaced, and the port is good again', async () => {
+    await using server = await startServer({ workers: 2, config: { server: { worker_timeout_seconds: 2 } } });
+    const [victim = 0] = server.workerPids();
+    process.kill(victim, 'SIGSTOP');
+    await server.logged((entry) => JSON.stringify(entry).includes('no sign of life for 2000 ms'));
+    await until(() => server.workerPids().length === 2 && !server.workerPids().includes(victim));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        server.request('GET', '/api/status', { headers: { connection: 'close' } }),
+      ),
+    );
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+  });
+
   test('a supervisor killed by SIGKILL takes its workers with it', async () => {
     await using server = await startServer({ workers: 2 });
     const workers = server.workerPids();

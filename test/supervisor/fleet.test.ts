@@ -13,12 +13,13 @@ interface Counters {
 function fleetOf(
   scene: Scene,
   behaviour: string,
-  options: { size?: number; timing?: Partial<FleetTiming>; command?: string[] } = {},
+  options: { size?: number; silenceMs?: number; timing?: Partial<FleetTiming>; command?: string[] } = {},
 ): Fleet & { counters: Counters } {
   const counters: Counters = { changed: 0, restarted: 0 };
   const redis = { mode: 'embedded', socketPath: '', fallback: false } as const;
   const fleet = new Fleet({
     size: options.size ?? 2,
+    silenceMs: options.silenceMs ?? 30_000,
     command: () => options.command ?? scene.command(behaviour),
     log: scene.log,
     timing: { ...QUICK, ...options.timing },
@@ -126,6 +127,20 @@ describe('a fleet', () => {
     const fleet = fleetOf(scene, 'mute', { size: 1, timing: { startTimeoutMs: 150 } });
     void fleet.start();
     expect((await fleet.failed).message).toContain('not ready after 150 ms');
+    await fleet.stop(5_000);
+  });
+
+  test('kills and replaces a worker that hangs', async () => {
+    using scene = new Scene();
+    const fleet = fleetOf(scene, 'good', { silenceMs: 2_000 });
+    await fleet.start();
+    const [victim = 0] = fleet.pids;
+    process.kill(victim, 'SIGSTOP');
+    await until(() => fleet.restarts === 1 && fleet.ready === 2, { timeoutMs: 15_000 });
+    expect(fleet.pids).not.toContain(victim);
+    expect(scene.logged('worker died')).toMatchObject([
+      { cause: 'killed by SIGKILL: it hung: no sign of life for 2000 ms', was_ready: true },
+    ]);
     await fleet.stop(5_000);
   });
 

@@ -39,6 +39,12 @@ export const ConfigSchema = Type.Object(
         host: Type.String({ default: '0.0.0.0', minLength: 1, description: 'Address to listen on.' }),
         port: port(8000, 'Port to listen on; all workers share it.'),
         workers: integer(4, 1, 256, 'Worker processes.'),
+        worker_timeout_seconds: integer(
+          30,
+          2,
+          3600,
+          'A worker that hangs this long, without a sign of life, is killed and replaced.',
+        ),
         role: Type.Union([Type.Literal('all'), Type.Literal('api'), Type.Literal('runner')], {
           default: 'all',
           description: 'What the workers do: serve the API, carry out runs, or both.',

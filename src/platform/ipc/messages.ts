@@ -53,4 +53,8 @@ export type ToSupervisor =
   | { readonly type: 'ready' }
   /** The worker cannot start; `message` says why for people. The supervisor stops with it. */
   | { readonly type: 'failed'; readonly message: string; readonly fatal: boolean }
-  | { readonly type: 'drained' };
+  | { readonly type: 'drained' }
+  /** Said every `ALIVE_EVERY_MS` by a worker whose event loop turns. */
+  | { readonly type: 'alive' };
+
+export const ALIVE_EVERY_MS = 500;

@@ -3,7 +3,7 @@
  * and every change of state is appended as a JSON line, and how to behave.
  */
 import { appendFileSync } from 'node:fs';
-import type { ToSupervisor, ToWorker } from '@/platform/ipc/messages.ts';
+import { ALIVE_EVERY_MS, type ToSupervisor, type ToWorker } from '@/platform/ipc/messages.ts';
 
 const [journal = '', behaviour = 'good'] = process.argv.slice(2);
 const note = (entry: object): void =>
@@ -50,3 +50,4 @@ function begin(slot: number): void {
 
 note({ event: 'born' });
 say({ type: 'hello' });
+setInterval(() => say({ type: 'alive' }), ALIVE_EVERY_MS);
