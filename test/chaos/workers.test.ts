@@ -40,12 +40,10 @@ test('SIGKILL of workers under load loses nothing that was acknowledged', async 
       const load = [...Array.from({ length: CLIENTS }, client), watcher()];
       for (let kill = 0; kill < KILLS; kill += 1) {
         const target = acknowledged.size + 300;
-        await until(() => acknowledged.size >= target, { timeoutMs: 20_000 });
+        await until(() => acknowledged.size >= target);
         const [victim = 0] = server.workerPids();
         process.kill(victim, 'SIGKILL');
-        await until(() => !server.workerPids().includes(victim) && server.workerPids().length === 4, {
-          timeoutMs: 20_000,
-        });
+        await until(() => !server.workerPids().includes(victim) && server.workerPids().length === 4);
       }
       done = true;
       await Promise.all(load);

@@ -150,15 +150,12 @@ describeWithPostgres('over PostgreSQL', () => {
         ),
       );
       for (const server of [a, b]) {
-        const verified = await until(
-          async () => {
-            const answer = await server.request('GET', '/api/admin/audit/verify', { token });
-            const body = answer.json<{ ok: boolean; unsealed?: number }>();
-            if (answer.status !== 200 || !body.ok) throw new Error(answer.text);
-            return body;
-          },
-          { timeoutMs: 5_000 },
-        );
+        const verified = await until(async () => {
+          const answer = await server.request('GET', '/api/admin/audit/verify', { token });
+          const body = answer.json<{ ok: boolean; unsealed?: number }>();
+          if (answer.status !== 200 || !body.ok) throw new Error(answer.text);
+          return body;
+        });
         expect(verified.ok).toBe(true);
         expect(await command(server, ['audit', 'verify'])).toMatchObject({ code: 0 });
       }
@@ -213,14 +210,14 @@ describeWithPostgres('over PostgreSQL', () => {
       );
       const before = crm.calls.length;
       const runs = await Promise.all(Array.from({ length: 24 }, () => trigger(third, id, token)));
-      await until(() => crm.calls.length - before >= runs.length, { timeoutMs: 10_000 });
+      await until(() => crm.calls.length - before >= runs.length);
       const pids = [third.child.pid, ...third.workerPids()];
       for (const pid of pids) process.kill(pid, 'SIGKILL');
       await third[Symbol.asyncDispose]();
       crm.hold = null;
       released.resolve();
       for (const runId of runs) {
-        await until(async () => (await run(b, runId, token)).status === 'completed', { timeoutMs: 15_000 });
+        await until(async () => (await run(b, runId, token)).status === 'completed');
       }
       const keys = crm.calls.slice(before).map(({ key }) => key);
       expect(new Set(keys).size).toBe(runs.length);

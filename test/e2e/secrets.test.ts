@@ -88,9 +88,7 @@ beforeAll(async () => {
     custom_fields: { note: of(PERSONAL, 'custom field of a lead') },
   };
   const { id } = (await send('POST', '/api/leads', lead)).json<{ id: string }>();
-  await until(async () => (await send('GET', `/api/leads/${id}`)).json().crm_id === 'crm-1', {
-    timeoutMs: 10_000,
-  });
+  await until(async () => (await send('GET', `/api/leads/${id}`)).json().crm_id === 'crm-1');
   await send('PATCH', `/api/leads/${id}`, { company: 'Another' });
   await send('GET', `/api/leads?email=${of(PERSONAL, 'e-mail in a query')}`);
   expect((await send('POST', '/api/admin/audit/backup')).status).toBe(200);

@@ -79,9 +79,6 @@ describeWithPostgres('a PostgreSQL', () => {
     await postgres.start();
     await until(
       async () => (await server.request('GET', '/health')).json<{ status: string }>().status === 'healthy',
-      {
-        timeoutMs: 15_000,
-      },
     );
     const made = await server.request('POST', '/api/leads', { token, body: { email: 'again@example.com' } });
     expect(made.status).toBe(201);

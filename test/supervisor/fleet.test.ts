@@ -136,7 +136,7 @@ describe('a fleet', () => {
     await fleet.start();
     const [victim = 0] = fleet.pids;
     process.kill(victim, 'SIGSTOP');
-    await until(() => fleet.restarts === 1 && fleet.ready === 2, { timeoutMs: 15_000 });
+    await until(() => fleet.restarts === 1 && fleet.ready === 2);
     expect(fleet.pids).not.toContain(victim);
     expect(scene.logged('worker died')).toMatchObject([
       { cause: 'killed by SIGKILL: it hung: no sign of life for 2000 ms', was_ready: true },

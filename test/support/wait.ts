@@ -1,6 +1,7 @@
 /** Waiting for something to become true, instead of sleeping and hoping. */
 
 interface WaitOptions {
+  /** Long enough for a loaded machine; only a failing test ever waits for it. */
   readonly timeoutMs?: number;
   readonly intervalMs?: number;
   /** Said in the failure: what was waited for. */
@@ -15,7 +16,7 @@ export async function until<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<NonNullable<T>> {
-  const { timeoutMs = 5_000, intervalMs = 10, what = 'the condition' } = options;
+  const { timeoutMs = 20_000, intervalMs = 10, what = 'the condition' } = options;
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
   for (;;) {

@@ -40,7 +40,7 @@ test('follows a schedule that changed while it runs', async () => {
   setSchedule(fixture, 'nonsense');
   await until(() => fixture.logged.includes('audit.backup_schedule is not a schedule'));
   setSchedule(fixture, EVERY_SECOND);
-  await until(async () => (await fixture.backups.list()).length > 0, { timeoutMs: 8_000 });
+  await until(async () => (await fixture.backups.list()).length > 0);
   await schedule.stop();
 }, 15_000);
 

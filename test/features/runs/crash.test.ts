@@ -56,11 +56,11 @@ test('a run survives SIGKILL in the middle of a step: repeated with the same key
   await engine.workflow([{ id: 'crm', type: 'crm.upsert' }], { trigger: 'lead.created' });
   const first = await all.spawn('first');
   const { id } = await engine.leads.create(tester, { email: 'ada@example.com' }, null);
-  await until(() => crm.calls.length === 1, { timeoutMs: 10_000 });
+  await until(() => crm.calls.length === 1);
   first.kill('SIGKILL');
   await first.exited;
   await all.spawn('second');
-  await until(async () => (await engine.leads.get(id))?.crm_id === '1', { timeoutMs: 15_000 });
+  await until(async () => (await engine.leads.get(id))?.crm_id === '1');
 
   const [listed] = (await engine.runs.list({ lead_id: id, limit: 10 })).runs;
   const run = await engine.runs.get(listed?.id ?? '');
@@ -90,7 +90,7 @@ test('no run is lost and none goes on twice while executors are killed again and
   for (let round = 0; round < 3; round++) {
     const before = server.calls.length;
     const child = await all.spawn(`victim-${round}`);
-    await until(() => server.calls.length > before + 30, { timeoutMs: 10_000 });
+    await until(() => server.calls.length > before + 30);
     child.kill('SIGKILL');
     await child.exited;
   }

@@ -12,7 +12,7 @@ import type { RunStatus } from '@/platform/db/schema.ts';
 const ended = (status: RunStatus): boolean => ['completed', 'failed', 'cancelled'].includes(status);
 
 async function runEnds({ runs }: Engine, id: string): Promise<RunDetail> {
-  await until(async () => ended((await runs.get(id)).status), { timeoutMs: 10_000 });
+  await until(async () => ended((await runs.get(id)).status));
   return runs.get(id);
 }
 
@@ -156,7 +156,7 @@ forEachDatabase('the run executor', (open) => {
       { id: 'end', type: 'delay', duration_ms: 0 },
     ]);
     const id = await e.start(workflow.id);
-    await until(() => calls.length === 1, { timeoutMs: 5000 });
+    await until(() => calls.length === 1);
     // As if the first executor had been frozen until its lease ended.
     await e.db.write((trx) => trx.updateTable('runs').set({ lease_until: 1 }).where('id', '=', id).execute());
     const other = e.executor('other');
@@ -209,7 +209,7 @@ forEachDatabase('the run executor', (open) => {
       { id: 'call', type: 'http.request', method: 'POST', url: server.url },
     ]);
     const id = await e.start(workflow.id);
-    await until(() => server.calls.length === 1, { timeoutMs: 5000 });
+    await until(() => server.calls.length === 1);
     await first.stop(50);
     expect(await e.runs.get(id)).toMatchObject({ status: 'queued', attempt: 0 });
 
@@ -232,7 +232,7 @@ forEachDatabase('the run executor', (open) => {
       { id: 'two', type: 'http.request', url: server.url },
     ]);
     const id = await e.start(workflow.id);
-    await until(() => server.calls.length === 1, { timeoutMs: 5000 });
+    await until(() => server.calls.length === 1);
     await executor.stop(5000);
     expect(await e.runs.get(id)).toMatchObject({ status: 'queued', step_index: 1 });
     expect(server.calls).toHaveLength(1);
@@ -247,7 +247,7 @@ forEachDatabase('the run executor', (open) => {
     const executor = e.executor('a');
     executor.start();
     const running = await e.start(workflow.id);
-    await until(() => server.calls.length === 1, { timeoutMs: 5000 });
+    await until(() => server.calls.length === 1);
     await e.runs.cancel(tester, running);
     await executor.stop(2000);
     expect(await e.runs.get(running)).toMatchObject({ status: 'cancelled', attempts: [] });
@@ -277,9 +277,7 @@ forEachDatabase('the run executor', (open) => {
     await Promise.all(Array.from({ length: 100 }, () => e.start(workflow.id)));
     const executors = [e.executor('1'), e.executor('2')];
     for (const executor of executors) executor.start();
-    await until(async () => (await e.runs.list({ status: 'completed', limit: 1000 })).runs.length === 100, {
-      timeoutMs: 10_000,
-    });
+    await until(async () => (await e.runs.list({ status: 'completed', limit: 1000 })).runs.length === 100);
     await Promise.all(executors.map((executor) => executor.stop(1000)));
     expect(seen.size).toBe(200);
     expect([...seen.values()].every((times) => times === 1)).toBe(true);
@@ -383,7 +381,7 @@ forEachDatabase('the run executor', (open) => {
     expect(await fresh.runs.health()).toMatchObject({ state: 'degraded' });
     const executor = fresh.executor('a');
     executor.start();
-    await until(async () => (await engine(e.db).runs.queue()).waiting === 2, { timeoutMs: 5000 });
+    await until(async () => (await engine(e.db).runs.queue()).waiting === 2);
     expect(await engine(e.db).runs.queueDepth()).toBe(0);
     await executor.stop(1000);
   });

@@ -106,9 +106,7 @@ describeWithRedis('a master behind sentinels', () => {
     link.subscribe('news', (message) => heard.push(message));
     expect(await buckets.take({ key: 'k', ...BUCKET })).toMatchObject({ source: 'redis', remaining: 99 });
     // Sentinel learns of replicas from the master, and must know this one before the master may die.
-    await until(async () => (await replica.control.info('replication')).includes('master_link_status:up'), {
-      timeoutMs: 15_000,
-    });
+    await until(async () => (await replica.control.info('replication')).includes('master_link_status:up'));
     await until(
       async () => {
         const known = await sentinel.control.call('SENTINEL', 'replicas', 'desk');
@@ -117,18 +115,15 @@ describeWithRedis('a master behind sentinels', () => {
       { timeoutMs: 15_000, intervalMs: 100 },
     );
     await master.kill();
-    await until(() => link.state === 'lost', { timeoutMs: 10_000 });
+    await until(() => link.state === 'lost');
     expect(await buckets.take({ key: 'k', ...BUCKET })).toMatchObject({ allowed: true, source: 'local' });
     await until(() => link.state === 'ready', { timeoutMs: 30_000 });
     // The replica has the bucket, and it takes writes: it is the master now.
     expect(await buckets.take({ key: 'k', ...BUCKET })).toMatchObject({ source: 'redis', remaining: 98 });
-    await until(
-      () => {
-        link.publish('news', 'from the new master');
-        return heard.includes('from the new master');
-      },
-      { timeoutMs: 10_000 },
-    );
+    await until(() => {
+      link.publish('news', 'from the new master');
+      return heard.includes('from the new master');
+    });
   }, 60_000);
 });
 
@@ -159,13 +154,13 @@ describeWithRedis('a cluster', () => {
     });
 
     nodes.all[1]?.freeze();
-    await until(() => link.state === 'lost', { timeoutMs: 10_000 });
+    await until(() => link.state === 'lost');
     expect(await workers[0]?.take({ key: 'k1', ...BUCKET })).toMatchObject({
       allowed: true,
       source: 'local',
     });
     nodes.all[1]?.thaw();
-    await until(() => link.state === 'ready', { timeoutMs: 20_000 });
+    await until(() => link.state === 'ready');
     const sources = await Promise.all(
       Array.from(
         { length: 30 },
@@ -182,9 +177,9 @@ describeWithRedis('a cluster', () => {
     using _ = spyOn(Math, 'random').mockReturnValue(0);
     for (const node of nodes.all) {
       node.freeze();
-      await until(() => link.state === 'lost', { timeoutMs: 10_000 });
+      await until(() => link.state === 'lost');
       node.thaw();
-      await until(() => link.state === 'ready', { timeoutMs: 20_000 });
+      await until(() => link.state === 'ready');
     }
   }, 60_000);
 
@@ -207,13 +202,10 @@ async function startCluster() {
   const command = ['redis-cli', '--cluster', 'create', ...addresses.map(({ port }) => `127.0.0.1:${port}`)];
   const child = Bun.spawn([...command, '--cluster-yes'], { stdout: 'ignore', stderr: 'ignore' });
   if ((await child.exited) !== 0) throw new Error('redis-cli could not make a cluster');
-  await until(
-    async () => {
-      const infos = await Promise.all(all.map(({ control }) => control.cluster('INFO')));
-      return infos.every((info) => info.includes('cluster_state:ok'));
-    },
-    { timeoutMs: 20_000 },
-  );
+  await until(async () => {
+    const infos = await Promise.all(all.map(({ control }) => control.cluster('INFO')));
+    return infos.every((info) => info.includes('cluster_state:ok'));
+  });
   return {
     all,
     addresses,
