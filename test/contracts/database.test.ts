@@ -4,7 +4,7 @@ import { forEachDatabase } from '@test/support/databases.ts';
 import { sql } from 'kysely';
 import type { Database, Transaction } from '@/platform/db/database.ts';
 import { migrate, requireCurrentSchema } from '@/platform/db/migrate.ts';
-import { prepare, prepareForms } from '@/platform/db/prepared.ts';
+import { prepareForms, prepareRead, prepareWrite } from '@/platform/db/prepared.ts';
 import { silentLogger } from '@/platform/log/log.ts';
 
 const put = (trx: Transaction, name: string, holder = 'me', expires_at = 1) =>
@@ -77,7 +77,9 @@ forEachDatabase('a database', (open) => {
 
   test("refuses Kysely's own transactions, which would bypass the write turn", async () => {
     const db = await open();
-    await expect(db.read.transaction().execute((trx) => put(trx, 'a'))).rejects.toThrow('Database.write');
+    await expect((db.read as Transaction).transaction().execute((trx) => put(trx, 'a'))).rejects.toThrow(
+      'Database.write',
+    );
   });
 
   test('refuses work after close', async () => {
@@ -130,10 +132,10 @@ forEachDatabase('a database', (open) => {
 
   test('runs a prepared query with other parameters each time', async () => {
     const db = await open();
-    const insert = prepare<{ name: string; holder: string }>((kysely, param) =>
+    const insert = prepareWrite<{ name: string; holder: string }>((kysely, param) =>
       kysely.insertInto('leases').values({ name: param('name'), holder: param('holder'), expires_at: 7 }),
     );
-    const find = prepare<{ holder: string }, { name: string; expires_at: number }>((kysely, param) =>
+    const find = prepareRead<{ holder: string }, { name: string; expires_at: number }>((kysely, param) =>
       kysely.selectFrom('leases').select(['name', 'expires_at']).where('holder', '=', param('holder')),
     );
     await db.write(async (trx) => {

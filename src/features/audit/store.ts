@@ -1,14 +1,14 @@
 /** Queries of audit events and signed heads. Reads go page by page, by key, so that no table is too large. */
 import { type ExpressionBuilder, type Selectable, sql } from 'kysely';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
-import { prepare } from '@/platform/db/prepared.ts';
+import { prepareRead, prepareWrite } from '@/platform/db/prepared.ts';
 import type { AuditEventsTable, AuditHeadsTable, Tables } from '@/platform/db/schema.ts';
 
 export type EventRow = Selectable<AuditEventsTable>;
 export type HeadRow = Selectable<AuditHeadsTable>;
 
 /** Compiled once: every change of the server writes one. */
-export const insertEvent = prepare<EventRow, never>((db, param) =>
+export const insertEvent = prepareWrite<EventRow, never>((db, param) =>
   db.insertInto('audit_events').values({
     id: param('id'),
     occurred_at: param('occurred_at'),
@@ -27,7 +27,7 @@ export const insertEvent = prepare<EventRow, never>((db, param) =>
   }),
 );
 
-const unsealed = prepare<{ limit: number }, EventRow>((db, param) =>
+const unsealed = prepareRead<{ limit: number }, EventRow>((db, param) =>
   db.selectFrom('audit_events').selectAll().where('seq', 'is', null).orderBy('id').limit(param('limit')),
 );
 
@@ -59,7 +59,7 @@ const SEALS_A_STATEMENT = 100;
 type SealParameter = `${'id' | 'seq' | 'hash'}${number}`;
 
 /** One statement for many rows: on PostgreSQL each statement is a round trip. Works alike on both databases. */
-const sealMany = prepare<Record<SealParameter, string | number>, { seq: number }>((db, param) => {
+const sealMany = prepareWrite<Record<SealParameter, string | number>, { seq: number }>((db, param) => {
   const rows = Array.from(
     { length: SEALS_A_STATEMENT },
     (_, index) =>
@@ -94,7 +94,7 @@ export async function sealEvents(trx: Transaction, seals: readonly Seal[]): Prom
   return sealed;
 }
 
-const page = prepare<{ after: number; through: number; limit: number }, EventRow>((db, param) =>
+const page = prepareRead<{ after: number; through: number; limit: number }, EventRow>((db, param) =>
   db
     .selectFrom('audit_events')
     .selectAll()
@@ -217,12 +217,12 @@ export async function deleteSealed(trx: Transaction, through: number, limit: num
   return lowest.length;
 }
 
-const newest = prepare<Record<never, never>, HeadRow>((db) =>
+const newest = prepareRead<Record<never, never>, HeadRow>((db) =>
   db.selectFrom('audit_heads').selectAll().orderBy('seq', 'desc').limit(1),
 );
 
 /** The end of the chain; null before the first seal. */
-export async function newestHead(db: Reader | Transaction): Promise<HeadRow | null> {
+export async function newestHead(db: Reader): Promise<HeadRow | null> {
   const [row] = await newest(db, {});
   return row ?? null;
 }

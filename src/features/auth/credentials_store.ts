@@ -1,6 +1,6 @@
 /** What the authenticator asks the database, compiled once; and the list of revoked tokens. */
 import type { Reader, Transaction } from '@/platform/db/database.ts';
-import { prepare } from '@/platform/db/prepared.ts';
+import { prepareRead } from '@/platform/db/prepared.ts';
 import type { Role } from '@/platform/http/permissions.ts';
 
 /** A user as far as it matters whether he may act. */
@@ -26,7 +26,7 @@ export interface KeyStanding extends Standing {
   readonly revoked_at: number | null;
 }
 
-const selectTokenStanding = prepare<{ jti: string; user_id: string }, TokenStanding>((db, param) =>
+const selectTokenStanding = prepareRead<{ jti: string; user_id: string }, TokenStanding>((db, param) =>
   db
     .selectFrom('users')
     .leftJoin('revoked_tokens', (join) => join.on('revoked_tokens.jti', '=', param('jti')))
@@ -47,7 +47,7 @@ export async function tokenStanding(db: Reader, userId: string, jti: string): Pr
   return row ?? null;
 }
 
-const selectKeyStanding = prepare<{ key_hash: string }, KeyStanding>((db, param) =>
+const selectKeyStanding = prepareRead<{ key_hash: string }, KeyStanding>((db, param) =>
   db
     .selectFrom('api_keys')
     .innerJoin('users', 'users.id', 'api_keys.user_id')

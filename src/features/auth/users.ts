@@ -183,8 +183,8 @@ export class UserService {
   ): Promise<User> {
     const { db, changes } = this.options;
     const result = await db.write(async (trx) => {
-      const admins = await lockActiveAdmins(trx, db.dialect);
-      const row = await lockUser(trx, id, db.dialect);
+      const admins = await lockActiveAdmins(trx);
+      const row = await lockUser(trx, id);
       if (!row) throw userNotFound(id);
       const decision = decide(row);
       if (!decision) return row;

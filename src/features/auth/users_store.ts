@@ -1,11 +1,10 @@
 /** Queries of users. */
-import type { Kysely, Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
-import type { Tables, UsersTable } from '@/platform/db/schema.ts';
+import type { UsersTable } from '@/platform/db/schema.ts';
 import type { Role } from '@/platform/http/permissions.ts';
 
 export type UserRow = Selectable<UsersTable>;
-type Dialect = 'sqlite' | 'postgres';
 
 export interface UserFilter {
   readonly role?: Role | undefined;
@@ -15,20 +14,20 @@ export interface UserFilter {
 /** The form of a user name that is unique. */
 export const usernameKey = (username: string): string => username.toLowerCase();
 
-export async function findUser(db: Reader | Transaction, id: string): Promise<UserRow | null> {
+export async function findUser(db: Reader, id: string): Promise<UserRow | null> {
   const row = await db.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst();
   return row ?? null;
 }
 
-export async function findUserByName(db: Reader | Transaction, username: string): Promise<UserRow | null> {
+export async function findUserByName(db: Reader, username: string): Promise<UserRow | null> {
   const query = db.selectFrom('users').selectAll().where('username_key', '=', usernameKey(username));
   return (await query.executeTakeFirst()) ?? null;
 }
 
 /** As `findUser`, but no other transaction can change the row until this one ends. */
-export async function lockUser(trx: Transaction, id: string, dialect: Dialect): Promise<UserRow | null> {
-  const query = trx.selectFrom('users').selectAll().where('id', '=', id);
-  const row = await (dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
+export async function lockUser(trx: Transaction, id: string): Promise<UserRow | null> {
+  const query = trx.selectFrom('users').selectAll().where('id', '=', id).forUpdate();
+  const row = await query.executeTakeFirst();
   return row ?? null;
 }
 
@@ -36,14 +35,15 @@ export async function lockUser(trx: Transaction, id: string, dialect: Dialect): 
  * Ids of all active admins, held until the transaction ends: of two that demote each other the second sees what
  * the first has done.
  */
-export async function lockActiveAdmins(trx: Transaction, dialect: Dialect): Promise<string[]> {
-  const query = trx
+export async function lockActiveAdmins(trx: Transaction): Promise<string[]> {
+  const rows = await trx
     .selectFrom('users')
     .select('id')
     .where('role', '=', 'admin')
     .where('active', '=', 1)
-    .orderBy('id');
-  const rows = await (dialect === 'postgres' ? query.forUpdate() : query).execute();
+    .orderBy('id')
+    .forUpdate()
+    .execute();
   return rows.map((row) => row.id);
 }
 
@@ -65,14 +65,14 @@ export async function updateUser(
   await trx.updateTable('users').set(change).where('id', '=', id).execute();
 }
 
-const filtered = (db: Kysely<Tables>, filter: UserFilter) => {
+const filtered = (db: Reader, filter: UserFilter) => {
   let query = db.selectFrom('users');
   if (filter.role !== undefined) query = query.where('role', '=', filter.role);
   if (filter.active !== undefined) query = query.where('active', '=', filter.active ? 1 : 0);
   return query;
 };
 
-export async function countUsers(db: Reader | Transaction, filter: UserFilter = {}): Promise<number> {
+export async function countUsers(db: Reader, filter: UserFilter = {}): Promise<number> {
   const row = await filtered(db, filter).select(db.fn.countAll<number>().as('n')).executeTakeFirstOrThrow();
   return Number(row.n);
 }

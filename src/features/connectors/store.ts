@@ -5,7 +5,7 @@ import type { ConnectorsTable } from '@/platform/db/schema.ts';
 
 export type ConnectorRow = Selectable<ConnectorsTable>;
 
-export async function findConnector(db: Reader | Transaction, id: string): Promise<ConnectorRow | null> {
+export async function findConnector(db: Reader, id: string): Promise<ConnectorRow | null> {
   const row = await db.selectFrom('connectors').selectAll().where('id', '=', id).executeTakeFirst();
   return row ?? null;
 }

@@ -199,7 +199,7 @@ export class LeadService {
   }
 
   private async lock(trx: Transaction, id: string, expected: ExpectedVersion): Promise<LeadRow> {
-    const row = await lockLead(trx, id, this.options.db.dialect);
+    const row = await lockLead(trx, id);
     if (!row) throw leadNotFound(id);
     if (expected !== null && expected !== row.version) {
       throw new PreconditionFailed(

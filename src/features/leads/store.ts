@@ -1,8 +1,8 @@
 /** Queries of leads; newest first wherever there is an order (ids are time-ordered). */
-import type { Kysely, Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
-import { type Form, prepare, prepareForms } from '@/platform/db/prepared.ts';
-import type { LeadsTable, Tables } from '@/platform/db/schema.ts';
+import { type Form, prepareForms, prepareRead, prepareWrite } from '@/platform/db/prepared.ts';
+import type { LeadsTable } from '@/platform/db/schema.ts';
 
 export type LeadRow = Selectable<LeadsTable>;
 
@@ -17,7 +17,7 @@ export interface LeadFilter {
 }
 
 /** Compiled once: this insert is the hot path of lead intake. */
-export const insertLead = prepare<LeadRow, never>((db, param) =>
+export const insertLead = prepareWrite<LeadRow, never>((db, param) =>
   db.insertInto('leads').values({
     id: param('id'),
     first_name: param('first_name'),
@@ -35,23 +35,19 @@ export const insertLead = prepare<LeadRow, never>((db, param) =>
   }),
 );
 
-const selectLead = prepare<{ id: string }, LeadRow>((db, param) =>
+const selectLead = prepareRead<{ id: string }, LeadRow>((db, param) =>
   db.selectFrom('leads').selectAll().where('id', '=', param('id')),
 );
 
-export async function findLead(db: Reader | Transaction, id: string): Promise<LeadRow | null> {
+export async function findLead(db: Reader, id: string): Promise<LeadRow | null> {
   const [row] = await selectLead(db, { id });
   return row ?? null;
 }
 
 /** As `findLead`, but no other transaction can change the row until this one ends. */
-export async function lockLead(
-  trx: Transaction,
-  id: string,
-  dialect: 'sqlite' | 'postgres',
-): Promise<LeadRow | null> {
-  const query = trx.selectFrom('leads').selectAll().where('id', '=', id);
-  const row = await (dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
+export async function lockLead(trx: Transaction, id: string): Promise<LeadRow | null> {
+  const query = trx.selectFrom('leads').selectAll().where('id', '=', id).forUpdate();
+  const row = await query.executeTakeFirst();
   return row ?? null;
 }
 
@@ -69,7 +65,7 @@ interface LeadSelection extends LeadFilter {
   readonly limit?: number;
 }
 
-const filtered = (db: Kysely<Tables>, { given, param }: Form<LeadSelection>) => {
+const filtered = (db: Reader, { given, param }: Form<LeadSelection>) => {
   let query = db.selectFrom('leads');
   if (given('source')) query = query.where('source', '=', param('source'));
   if (given('email')) query = query.where('email', '=', param('email'));

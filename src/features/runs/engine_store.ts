@@ -4,12 +4,11 @@
  */
 import { type Selectable, sql } from 'kysely';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
-import { prepare } from '@/platform/db/prepared.ts';
+import { prepareRead, prepareWrite } from '@/platform/db/prepared.ts';
 import type { RunAttemptsTable, RunStatus, RunsTable } from '@/platform/db/schema.ts';
 
 export type RunRow = Selectable<RunsTable>;
 export type AttemptRow = Selectable<RunAttemptsTable>;
-type Dialect = 'sqlite' | 'postgres';
 
 /** Written out, so that SQLite recognises the partial index. */
 const CLAIMABLE = [sql.lit('queued' as RunStatus), sql.lit('waiting' as RunStatus)];
@@ -30,8 +29,8 @@ interface ClaimParams extends Claim {
 type Which = 'ready' | 'readyOf' | 'expired';
 
 /** `which` picks the rows; all of them become this owner's, under a new token. */
-const claimQuery = (dialect: Dialect, which: Which) =>
-  prepare<ClaimParams, RunRow>((db, param) => {
+const claimQuery = (which: Which) =>
+  prepareWrite<ClaimParams, RunRow>((db, param) => {
     let picked = db.selectFrom('runs').select('id');
     if (which === 'expired') {
       picked = picked.where('status', '=', RUNNING).where('lease_until', '<', param('now'));
@@ -40,8 +39,7 @@ const claimQuery = (dialect: Dialect, which: Which) =>
     }
     if (which === 'readyOf') picked = picked.where('workflow_id', '=', param('workflowId'));
     picked = picked.orderBy(which === 'expired' ? 'lease_until' : 'available_at');
-    picked = picked.orderBy('id').limit(param('limit'));
-    if (dialect === 'postgres') picked = picked.forUpdate().skipLocked();
+    picked = picked.orderBy('id').limit(param('limit')).forUpdate().skipLocked();
     return db
       .with('picked', () => picked)
       .updateTable('runs')
@@ -56,12 +54,11 @@ const claimQuery = (dialect: Dialect, which: Which) =>
       .returningAll();
   });
 
-const claimQueries = (dialect: Dialect) => ({
-  ready: claimQuery(dialect, 'ready'),
-  readyOf: claimQuery(dialect, 'readyOf'),
-  expired: claimQuery(dialect, 'expired'),
-});
-const claims = { sqlite: claimQueries('sqlite'), postgres: claimQueries('postgres') };
+const claims = {
+  ready: claimQuery('ready'),
+  readyOf: claimQuery('readyOf'),
+  expired: claimQuery('expired'),
+};
 
 /**
  * Runs that are due (`ready`; with `workflowId` only its own), or whose owner has given no sign of life (`expired`);
@@ -69,12 +66,11 @@ const claims = { sqlite: claimQueries('sqlite'), postgres: claimQueries('postgre
  */
 export async function claimRuns(
   trx: Transaction,
-  dialect: Dialect,
   which: 'ready' | 'expired',
   claim: Claim,
   workflowId: string | null = null,
 ): Promise<RunRow[]> {
-  const query = claims[dialect][which === 'ready' && workflowId !== null ? 'readyOf' : which];
+  const query = claims[which === 'ready' && workflowId !== null ? 'readyOf' : which];
   const rows = await query(trx, { ...claim, startedAt: claim.now, workflowId: workflowId ?? '' });
   return rows.sort((a, b) => a.available_at - b.available_at || (a.id < b.id ? -1 : 1));
 }
@@ -82,7 +78,7 @@ export async function claimRuns(
 const CLAIMABLE_SQL = sql`status in (${sql.join(CLAIMABLE)})`;
 
 /** Leaps over the index from one workflow to the next instead of walking over all their runs. */
-const workflowsWithDueRuns = prepare<{ now: number }, { workflow_id: string }>((db, param) => ({
+const workflowsWithDueRuns = prepareRead<{ now: number }, { workflow_id: string }>((db, param) => ({
   compile: () =>
     sql<{ workflow_id: string }>`
       with recursive w (id) as (
@@ -102,7 +98,7 @@ export async function dueWorkflows(db: Reader, time: number): Promise<string[]> 
   return (await workflowsWithDueRuns(db, { now: time })).map((row) => row.workflow_id);
 }
 
-const nextDue = prepare<Record<never, never>, { available_at: number }>((db) =>
+const nextDue = prepareRead<Record<never, never>, { available_at: number }>((db) =>
   db
     .selectFrom('runs')
     .select('available_at')
@@ -110,7 +106,7 @@ const nextDue = prepare<Record<never, never>, { available_at: number }>((db) =>
     .orderBy('available_at')
     .limit(sql.lit(1)),
 );
-const nextExpiry = prepare<Record<never, never>, { lease_until: number | null }>((db) =>
+const nextExpiry = prepareRead<Record<never, never>, { lease_until: number | null }>((db) =>
   db
     .selectFrom('runs')
     .select('lease_until')
@@ -136,7 +132,7 @@ interface Advance {
 }
 
 /** The run goes on here: touches no indexed column. */
-export const advanceRun = prepare<Advance, { id: string }>((db, param) =>
+export const advanceRun = prepareWrite<Advance, { id: string }>((db, param) =>
   db
     .updateTable('runs')
     .set({
@@ -158,7 +154,7 @@ interface Settle extends Advance {
 }
 
 /** The run leaves this executor: finished, resting, or handed back. */
-export const settleRun = prepare<Settle, { id: string }>((db, param) =>
+export const settleRun = prepareWrite<Settle, { id: string }>((db, param) =>
   db
     .updateTable('runs')
     .set({
@@ -178,7 +174,7 @@ export const settleRun = prepare<Settle, { id: string }>((db, param) =>
     .returning('id'),
 );
 
-export const insertAttempt = prepare<AttemptRow>((db, param) =>
+export const insertAttempt = prepareWrite<AttemptRow>((db, param) =>
   db.insertInto('run_attempts').values({
     run_id: param('run_id'),
     step_index: param('step_index'),

@@ -207,7 +207,7 @@ export class RunExecutor {
     const time = now();
     const leaseUntil = time + this.leaseMs;
     const claim = { owner: this.owner, now: time, leaseUntil, limit };
-    const rows = await db.write((trx) => claimRuns(trx, db.dialect, which, claim, workflowId));
+    const rows = await db.write((trx) => claimRuns(trx, which, claim, workflowId));
     for (const row of rows) {
       const held = new HeldRun(row, leaseUntil, which === 'expired');
       // Our own lease may have ended while this process was frozen: the older hold must end, too.

@@ -1,7 +1,7 @@
 /** Queries of runs for everybody but executors: enqueue, read, cancel, count, clear away. */
 import { type Selectable, sql } from 'kysely';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
-import { prepare } from '@/platform/db/prepared.ts';
+import { prepareWrite } from '@/platform/db/prepared.ts';
 import type { RunAttemptsTable, RunStatus, RunsTable } from '@/platform/db/schema.ts';
 
 export type RunRow = Selectable<RunsTable>;
@@ -13,7 +13,7 @@ const CLAIMABLE = [sql.lit<RunStatus>('queued'), sql.lit<RunStatus>('waiting')];
 const FINISHED: readonly RunStatus[] = ['completed', 'failed', 'cancelled'];
 
 /** Compiled once: part of every lead's transaction. */
-export const insertRun = prepare<RunRow>((db, param) =>
+export const insertRun = prepareWrite<RunRow>((db, param) =>
   db.insertInto('runs').values({
     id: param('id'),
     workflow_id: param('workflow_id'),
@@ -35,7 +35,7 @@ export const insertRun = prepare<RunRow>((db, param) =>
   }),
 );
 
-export async function findRun(db: Reader | Transaction, id: string): Promise<RunRow | null> {
+export async function findRun(db: Reader, id: string): Promise<RunRow | null> {
   return (await db.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirst()) ?? null;
 }
 

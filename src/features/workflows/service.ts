@@ -154,7 +154,7 @@ export class WorkflowService {
   }
 
   /** The workflow as a manual trigger needs it; null when there is none. */
-  async find(db: Reader | Transaction, id: string): Promise<(WorkflowRef & { enabled: boolean }) | null> {
+  async find(db: Reader, id: string): Promise<(WorkflowRef & { enabled: boolean }) | null> {
     const row = await findWorkflow(db, id);
     return row && { id, version: row.version, enabled: row.enabled === 1 };
   }
@@ -174,7 +174,7 @@ export class WorkflowService {
   }
 
   private async lock(trx: Transaction, id: string, expected: number | null): Promise<WorkflowRow> {
-    const row = await lockWorkflow(trx, id, this.options.db.dialect);
+    const row = await lockWorkflow(trx, id);
     if (!row) throw workflowNotFound(id);
     if (expected !== null && expected !== row.version) {
       throw new PreconditionFailed(

@@ -1,14 +1,14 @@
 /** Queries of workflows and their versions. Versions are never changed and outlive their workflow: runs need them. */
 import type { Selectable } from 'kysely';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
-import { prepare } from '@/platform/db/prepared.ts';
+import { prepareRead } from '@/platform/db/prepared.ts';
 import type { WorkflowsTable, WorkflowVersionsTable } from '@/platform/db/schema.ts';
 
 export type WorkflowRow = Selectable<WorkflowsTable>;
 export type VersionRow = Selectable<WorkflowVersionsTable>;
 
 /** On the way of every lead: compiled once. */
-const enabledFor = prepare<{ trigger: string }, { id: string; version: number }>((db, param) =>
+const enabledFor = prepareRead<{ trigger: string }, { id: string; version: number }>((db, param) =>
   db
     .selectFrom('workflows')
     .select(['id', 'version'])
@@ -23,24 +23,20 @@ export const enabledWorkflows = (
   trigger: string,
 ): Promise<{ id: string; version: number }[]> => enabledFor(trx, { trigger });
 
-export async function findWorkflow(db: Reader | Transaction, id: string): Promise<WorkflowRow | null> {
+export async function findWorkflow(db: Reader, id: string): Promise<WorkflowRow | null> {
   const row = await db.selectFrom('workflows').selectAll().where('id', '=', id).executeTakeFirst();
   return row ?? null;
 }
 
 /** As `findWorkflow`, but no other transaction can change the row until this one ends. */
-export async function lockWorkflow(
-  trx: Transaction,
-  id: string,
-  dialect: 'sqlite' | 'postgres',
-): Promise<WorkflowRow | null> {
-  const query = trx.selectFrom('workflows').selectAll().where('id', '=', id);
-  const row = await (dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
+export async function lockWorkflow(trx: Transaction, id: string): Promise<WorkflowRow | null> {
+  const query = trx.selectFrom('workflows').selectAll().where('id', '=', id).forUpdate();
+  const row = await query.executeTakeFirst();
   return row ?? null;
 }
 
 export async function findVersion(
-  db: Reader | Transaction,
+  db: Reader,
   workflowId: string,
   version: number,
 ): Promise<VersionRow | null> {

@@ -4,8 +4,8 @@ import type { Tables } from './schema.ts';
 
 /** Queries inside one transaction. */
 export type Transaction = Kysely<Tables>;
-/** Queries outside a transaction: reads. */
-export type Reader = Kysely<Tables>;
+/** Queries outside a transaction: they can only read. */
+export type Reader = Pick<Kysely<Tables>, 'selectFrom' | 'with' | 'fn' | 'getExecutor'>;
 
 export interface Database {
   readonly dialect: 'sqlite' | 'postgres';

@@ -4,7 +4,7 @@
  */
 import { now } from '@/platform/time/clock.ts';
 import type { Database } from './database.ts';
-import { prepare } from './prepared.ts';
+import { prepareRead, prepareWrite } from './prepared.ts';
 
 interface Claim {
   readonly name: string;
@@ -13,7 +13,7 @@ interface Claim {
   readonly time: number;
 }
 
-const claim = prepare<Claim, { holder: string }>((db, param) =>
+const claim = prepareWrite<Claim, { holder: string }>((db, param) =>
   db
     .insertInto('leases')
     .values({ name: param('name'), holder: param('holder'), expires_at: param('until') })
@@ -28,7 +28,7 @@ const claim = prepare<Claim, { holder: string }>((db, param) =>
     .returning('holder'),
 );
 
-const current = prepare<{ name: string }, { holder: string; expires_at: number }>((db, param) =>
+const current = prepareRead<{ name: string }, { holder: string; expires_at: number }>((db, param) =>
   db.selectFrom('leases').select(['holder', 'expires_at']).where('name', '=', param('name')),
 );
 

@@ -2,9 +2,9 @@
  * Queries of hot paths: built and compiled by Kysely once per dialect (about 50 µs), then only executed with new
  * parameters, over a prepared statement that the connection keeps.
  */
-import { type Compilable, type Kysely, type RawBuilder, sql } from 'kysely';
+import { type Compilable, type RawBuilder, sql } from 'kysely';
+import type { Reader, Transaction } from './database.ts';
 import { type DialectName, StatementExecutor } from './executor.ts';
-import type { Tables } from './schema.ts';
 
 class Placeholder {
   constructor(readonly name: string) {}
@@ -26,37 +26,46 @@ interface Plan {
 
 const param = (name: string): RawBuilder<never> => sql`${new Placeholder(name)}`;
 
-function planOf(db: Kysely<Tables>, build: (db: Kysely<Tables>) => Compilable<unknown>): Plan {
-  const compiled = build(db).compile();
+function planOf(query: Compilable<unknown>): Plan {
+  const compiled = query.compile();
   return { sql: compiled.sql, slots: compiled.parameters };
 }
 
-function executorOf(db: Kysely<Tables>): StatementExecutor {
+function executorOf(db: Reader): StatementExecutor {
   const executor = db.getExecutor();
   if (executor instanceof StatementExecutor) return executor;
   throw new Error('a prepared query needs a database of openDatabase, without Kysely plugins');
 }
 
-/** `build` runs once per dialect: it must not depend on anything but its arguments. Answers the rows, if any. */
-export function prepare<P extends object, R = never>(
-  build: (db: Kysely<Tables>, param: Param<P>) => Compilable<R>,
-): (db: Kysely<Tables>, params: P) => Promise<R[]> {
+/** `build` runs once per dialect: it must not depend on anything but its arguments. */
+function prepare<D extends Reader, P extends object, R>(
+  build: (db: D, param: Param<P>) => Compilable<R>,
+): (db: D, params: P) => Promise<R[]> {
   const plans: Partial<Record<DialectName, Plan>> = {};
   return (db, params) => {
     const executor = executorOf(db);
-    plans[executor.dialect] ??= planOf(db, (kysely) => build(kysely, param as Param<P>));
+    plans[executor.dialect] ??= planOf(build(db, param as Param<P>));
     const plan = plans[executor.dialect] as Plan;
     return executor.rows(plan.sql, bind(plan.slots, params)) as Promise<R[]>;
   };
 }
 
+/** A query that reads, in a transaction or outside. Answers the rows. */
+export const prepareRead = <P extends object, R>(build: (db: Reader, param: Param<P>) => Compilable<R>) =>
+  prepare<Reader, P, R>(build);
+
+/** A query that writes, for transactions only. Answers the rows of its `returning`, if any. */
+export const prepareWrite = <P extends object, R = never>(
+  build: (trx: Transaction, param: Param<P>) => Compilable<R>,
+) => prepare<Transaction, P, R>(build);
+
 /**
- * As `prepare`, for a query whose form depends on which of its parameters are given, as a list with filters: each form
+ * As `prepareRead`, for a query whose form depends on which of its parameters are given, as a list with filters: each form
  * that is asked for is compiled once. An absent parameter is one that is undefined.
  */
 export function prepareForms<P extends object, R = never>(
-  build: (db: Kysely<Tables>, form: Form<P>) => Compilable<R>,
-): (db: Kysely<Tables>, params: P) => Promise<R[]> {
+  build: (db: Reader, form: Form<P>) => Compilable<R>,
+): (db: Reader, params: P) => Promise<R[]> {
   const plans = new Map<string, Plan>();
   return (db, params) => {
     const executor = executorOf(db);
@@ -64,7 +73,7 @@ export function prepareForms<P extends object, R = never>(
     const form = `${executor.dialect} ${names.join(' ')}`;
     let plan = plans.get(form);
     if (!plan) {
-      plan = planOf(db, (kysely) => build(kysely, { param, given: (name) => names.includes(name) }));
+      plan = planOf(build(db, { param, given: (name) => names.includes(name) }));
       plans.set(form, plan);
     }
     return executor.rows(plan.sql, bind(plan.slots, params)) as Promise<R[]>;

@@ -1,7 +1,7 @@
 /** The SQLite file of a data folder as a `Database`. */
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import { type SelectModifierNode, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { DataPaths } from '@/platform/config/paths.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import { checkSocketPath } from '@/platform/ipc/socket_path.ts';
@@ -14,10 +14,17 @@ import { SocketTurns } from './socket_turns.ts';
 import { localTurns, type Turns } from './turn.ts';
 import { Writer } from './writer.ts';
 
+/** There are no row locks to ask for: a write transaction has the whole file to itself. */
+class QueryCompiler extends SqliteQueryCompiler {
+  protected override visitSelectModifier(node: SelectModifierNode): void {
+    if (node.modifier !== 'ForUpdate' && node.modifier !== 'SkipLocked') super.visitSelectModifier(node);
+  }
+}
+
 const parts = dialectParts({
   name: 'sqlite',
   adapter: new SqliteAdapter(),
-  compiler: new SqliteQueryCompiler(),
+  compiler: new QueryCompiler(),
   introspector: (db) => new SqliteIntrospector(db),
 });
 
