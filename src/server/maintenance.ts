@@ -4,6 +4,7 @@
  */
 import type { Database } from '@/platform/db/database.ts';
 import { acquireLease, releaseLease } from '@/platform/db/lease.ts';
+import { messageOf } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { newId, random } from '@/platform/time/clock.ts';
 
@@ -15,14 +16,16 @@ const LEASE_MS = 2 * INTERVAL_MS;
 interface Options {
   readonly db: Database;
   readonly log: Logger;
-  /** What to clean up, by name; each answers how much it removed. */
-  readonly tasks: Readonly<Record<string, () => Promise<number>>>;
+  /** What to clean up, by name; each answers how much it removed, and ends early when the signal fires. */
+  readonly tasks: Readonly<Record<string, (signal: AbortSignal) => Promise<number>>>;
 }
 
 export class Maintenance {
   private readonly holder = newId();
   private timer: ReturnType<typeof setTimeout> | null = null;
   private round: Promise<void> = Promise.resolve();
+  private readonly stopping = new AbortController();
+  private held = false;
 
   constructor(private readonly options: Options) {}
 
@@ -31,11 +34,17 @@ export class Maintenance {
     this.timer = setTimeout(() => this.begin(), random() * 5_000);
   }
 
+  /** Resolves when the round in progress is over and the lease is free for others. */
   async stop(): Promise<void> {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
+    this.stopping.abort();
     await this.round;
-    await releaseLease(this.options.db, LEASE, this.holder);
+    if (!this.held) return;
+    this.held = false;
+    await releaseLease(this.options.db, LEASE, this.holder).catch((error) =>
+      this.options.log.warn('the clean-up lease is left to end by itself', { error: messageOf(error) }),
+    );
   }
 
   private begin(): void {
@@ -46,9 +55,10 @@ export class Maintenance {
   private async cleanUp(): Promise<void> {
     const { db, log, tasks } = this.options;
     try {
-      if (!(await acquireLease(db, LEASE, this.holder, LEASE_MS))) return;
+      this.held = await acquireLease(db, LEASE, this.holder, LEASE_MS);
+      if (!this.held) return;
       for (const [task, run] of Object.entries(tasks)) {
-        const removed = await run();
+        const removed = await run(this.stopping.signal);
         if (removed > 0) log.info('cleaned up', { task, removed });
       }
     } catch (error) {

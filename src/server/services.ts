@@ -184,9 +184,9 @@ export async function openServices(init: WorkerInit, log: Logger): Promise<Servi
     db,
     log,
     tasks: {
-      'idempotency keys': () => idempotency.prune(),
-      'revoked tokens': () => login.prune(),
-      'finished runs': () => clearOldRuns({ db, config }),
+      'idempotency keys': (signal) => idempotency.prune(signal),
+      'revoked tokens': (signal) => login.prune(signal),
+      'finished runs': (signal) => clearOldRuns({ db, config }, signal),
     },
   });
 

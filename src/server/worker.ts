@@ -69,16 +69,14 @@ async function drain(
   const drainMs = drain_seconds * 1_000;
   const graceMs = shutdown_grace_seconds * 1_000;
   services.health.leave();
-  try {
-    const [cutOff] = await Promise.all([
-      listener.drain({ drainMs, graceMs }),
-      services.stopBackground(drainMs + graceMs),
-    ]);
-    if (cutOff > 0) log.warn('requests cut off at shutdown', { requests: cutOff });
-    await services.close();
-  } catch (error) {
-    log.error('worker could not leave in good order', { error });
-  }
+  const disorder = (error: unknown): void => log.error('worker could not leave in good order', { error });
+  // What goes wrong with one must not cut the other short.
+  const [cutOff] = await Promise.all([
+    listener.drain({ drainMs, graceMs }),
+    services.stopBackground(drainMs + graceMs).catch(disorder),
+  ]);
+  if (cutOff > 0) log.warn('requests cut off at shutdown', { requests: cutOff });
+  await services.close().catch(disorder);
   leave(channel);
 }
 

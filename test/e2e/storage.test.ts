@@ -89,6 +89,46 @@ describeWithPostgres('a PostgreSQL', () => {
     expect(server.workerPids()).toEqual(workers);
     expect(await server.stop()).toBe(0);
   }, 40_000);
+
+  test('that is away at a stop: the port is drained all the same, and a request in flight is answered', async () => {
+    await postgres.start();
+    await using server = await startServer({ workers: 1, env: { DATABASE_URL: postgres.url } });
+    const token = await server.adminToken();
+    const body = 'not JSON, and so an answer that needs no database';
+    const received = Promise.withResolvers<string>();
+    let text = '';
+    const socket = await Bun.connect({
+      hostname: '127.0.0.1',
+      port: server.port,
+      socket: {
+        data: (_, bytes) => {
+          text += bytes.toString();
+        },
+        close: () => received.resolve(text),
+      },
+    });
+    const head = `POST /api/leads HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n`;
+    const about = `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
+    socket.write(head + about + body.slice(0, 9));
+    // In flight are this scrape and the other request, admitted while the database was there.
+    await until(async () =>
+      (await server.request('GET', '/metrics', { headers: { accept: 'text/plain' } })).text.includes(
+        'http_requests_in_flight 2\n',
+      ),
+    );
+    await postgres.stop();
+    const stopped = server.stop();
+    // Until the port is closed: a worker that leaves without draining is gone by then.
+    await until(() =>
+      fetch(server.url, { signal: AbortSignal.timeout(500) }).then(
+        () => false,
+        () => true,
+      ),
+    );
+    socket.write(body.slice(9));
+    expect(await received.promise).toStartWith('HTTP/1.1 400 ');
+    expect(await stopped).toBe(0);
+  }, 40_000);
 });
 
 /** A file system of a few megabytes; null where this user may not mount one. */

@@ -3,6 +3,7 @@
  * holds, which is verified in full before. What remains can still be verified: see `anchor.ts`.
  */
 import type { LiveConfig } from '@/platform/config/schema.ts';
+import { inBatches } from '@/platform/db/batches.ts';
 import type { Database } from '@/platform/db/database.ts';
 import type { Actor } from '@/platform/http/context.ts';
 import type { Logger } from '@/platform/log/log.ts';
@@ -15,7 +16,6 @@ import { deleteHeadsBelow, deleteSealed, firstSeq, firstSeqSince, headUpTo, newe
 import { type BackupVerdict, verifyBackup } from './verify.ts';
 
 const DAY_MS = 86_400_000;
-const BATCH = 500;
 
 interface Options {
   readonly db: Database;
@@ -80,15 +80,10 @@ export class AuditRetention {
     return null;
   }
 
-  /** In small transactions, so that no writer waits long. The anchor itself keeps its signed head. */
+  /** The anchor itself keeps its signed head. */
   private async remove(throughSeq: number): Promise<number> {
     const { db } = this.options;
-    let removed = 0;
-    for (;;) {
-      const batch = await db.write((trx) => deleteSealed(trx, throughSeq, BATCH));
-      removed += batch;
-      if (batch < BATCH) break;
-    }
+    const removed = await inBatches(db, (trx, most) => deleteSealed(trx, throughSeq, most));
     if (removed > 0) await db.write((trx) => deleteHeadsBelow(trx, throughSeq));
     return removed;
   }

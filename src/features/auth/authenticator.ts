@@ -86,7 +86,7 @@ export class Authenticator {
       const claims = this.knownClaims(header, time) ?? (await this.verify(header));
       const row = await tokenStanding(this.options.db.read, claims.userId, claims.jti);
       if (!row || row.active === 0) throw this.refusal('inactive_user', ENDED);
-      if (row.revoked_jti !== null || row.tokens_valid_after !== claims.generation) {
+      if (row.revoked_jti !== null || row.token_generation !== claims.generation) {
         throw this.refusal('revoked_token', ENDED);
       }
       const standing: Standing = {

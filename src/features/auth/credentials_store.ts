@@ -13,7 +13,7 @@ interface Standing {
 }
 
 export interface TokenStanding extends Standing {
-  readonly tokens_valid_after: number;
+  readonly token_generation: number;
   /** Null unless this token was revoked. */
   readonly revoked_jti: string | null;
 }
@@ -36,7 +36,7 @@ const selectTokenStanding = prepareRead<{ jti: string; user_id: string }, TokenS
       'users.email',
       'users.role',
       'users.active',
-      'users.tokens_valid_after',
+      'users.token_generation',
       'revoked_tokens.jti as revoked_jti',
     ])
     .where('users.id', '=', param('user_id')),
@@ -98,8 +98,13 @@ export async function revokeToken(
     .execute();
 }
 
-/** Removes revocations of tokens that have ended anyway; returns how many. */
-export async function pruneRevocations(trx: Transaction, time: number): Promise<number> {
-  const result = await trx.deleteFrom('revoked_tokens').where('expires_at', '<=', time).executeTakeFirst();
+/** Removes some revocations of tokens that have ended anyway; returns how many. */
+export async function deleteEndedRevocations(trx: Transaction, time: number, most: number): Promise<number> {
+  const result = await trx
+    .deleteFrom('revoked_tokens')
+    .where('jti', 'in', (from) =>
+      from.selectFrom('revoked_tokens').select('jti').where('expires_at', '<=', time).limit(most),
+    )
+    .executeTakeFirst();
   return Number(result.numDeletedRows);
 }

@@ -3,6 +3,7 @@
  * same time whether the user exists, is deactivated or mistyped. And log-out, which ends one token or all.
  */
 import type { AuditLog } from '@/features/audit/service.ts';
+import { inBatches } from '@/platform/db/batches.ts';
 import type { Database } from '@/platform/db/database.ts';
 import {
   Conflict,
@@ -14,7 +15,7 @@ import {
 import type { Actor, Principal } from '@/platform/http/context.ts';
 import { now } from '@/platform/time/clock.ts';
 import type { AuthChanges } from './changes.ts';
-import { pruneRevocations, revokeToken } from './credentials_store.ts';
+import { deleteEndedRevocations, revokeToken } from './credentials_store.ts';
 import type { AuthFailures } from './failures.ts';
 import type { Passwords } from './passwords.ts';
 import type { LoginAnswer, LoginInput, PasswordChange } from './schema.ts';
@@ -45,7 +46,7 @@ export class Login {
     const { audit, tokens } = this.options;
     const user = await this.prove(actor, 'auth.login', address, input);
     if (!user) throw new Unauthorized('User name or password is wrong.');
-    const issued = await tokens.issue({ id: user.id, generation: user.tokens_valid_after });
+    const issued = await tokens.issue({ id: user.id, generation: user.token_generation });
     await audit.recordAlone({
       actor: { ...actor, type: 'user', id: user.id, name: user.username },
       action: 'auth.login',
@@ -86,8 +87,9 @@ export class Login {
   }
 
   /** Removes revocations of tokens that have ended by themselves; returns how many. */
-  prune(): Promise<number> {
-    return this.options.db.write((trx) => pruneRevocations(trx, now()));
+  prune(signal?: AbortSignal): Promise<number> {
+    const time = now();
+    return inBatches(this.options.db, (trx, most) => deleteEndedRevocations(trx, time, most), signal);
   }
 
   /** Throws 422 when the current password is wrong, or the new one may not be chosen. Ends all tokens. */

@@ -11,7 +11,7 @@ import { newId, now } from '@/platform/time/clock.ts';
 export interface Claims {
   readonly userId: string;
   readonly jti: string;
-  /** `tokens_valid_after` of the user at the log-in; the token is good while it is still the same. */
+  /** `token_generation` of the user at the log-in; the token is good while it is still the same. */
   readonly generation: number;
   /** Seconds since the epoch. */
   readonly expiresAt: number;

@@ -57,14 +57,14 @@ const newRow = (input: Omit<UserInput, 'password'>, passwordHash: string): UserR
     password_hash: passwordHash,
     role: input.role,
     active: 1,
-    tokens_valid_after: time,
+    token_generation: time,
     created_at: time,
     updated_at: time,
   };
 };
 
 /** Always another than before, also within one millisecond. */
-const nextGeneration = (row: UserRow): number => Math.max(now(), row.tokens_valid_after + 1);
+const nextGeneration = (row: UserRow): number => Math.max(now(), row.token_generation + 1);
 
 /** The 404 of a user that is not there. */
 export const userNotFound = (idOrName: string): NotFound => new NotFound(`There is no user ${idOrName}.`);
@@ -120,7 +120,7 @@ export class UserService {
   /** Ends his tokens for good and suspends his API keys. */
   deactivate(actor: Actor, id: string): Promise<User> {
     return this.change(actor, id, 'user.deactivated', (row) =>
-      row.active === 0 ? null : { change: { active: 0, tokens_valid_after: nextGeneration(row) } },
+      row.active === 0 ? null : { change: { active: 0, token_generation: nextGeneration(row) } },
     );
   }
 
@@ -137,14 +137,14 @@ export class UserService {
     this.requireAcceptable(password, user.username, path);
     const passwordHash = await this.options.passwords.hash(password);
     return this.change(actor, id, 'user.password_changed', (row) => ({
-      change: { password_hash: passwordHash, tokens_valid_after: nextGeneration(row) },
+      change: { password_hash: passwordHash, token_generation: nextGeneration(row) },
     }));
   }
 
   /** Ends every token of the user. API keys stay. */
   endTokens(actor: Actor, id: string): Promise<User> {
     return this.change(actor, id, 'auth.logout', (row) => ({
-      change: { tokens_valid_after: nextGeneration(row) },
+      change: { token_generation: nextGeneration(row) },
       details: { everywhere: true },
     }));
   }
@@ -177,7 +177,7 @@ export class UserService {
     id: string,
     action: string,
     decide: (row: UserRow) => {
-      change: Partial<Pick<UserRow, 'role' | 'active' | 'password_hash' | 'tokens_valid_after'>>;
+      change: Partial<Pick<UserRow, 'role' | 'active' | 'password_hash' | 'token_generation'>>;
       details?: Record<string, unknown>;
     } | null,
   ): Promise<User> {

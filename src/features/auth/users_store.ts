@@ -60,7 +60,7 @@ export async function insertUser(trx: Transaction, row: UserRow): Promise<boolea
 export async function updateUser(
   trx: Transaction,
   id: string,
-  change: Partial<Pick<UserRow, 'role' | 'active' | 'password_hash' | 'tokens_valid_after' | 'updated_at'>>,
+  change: Partial<Pick<UserRow, 'role' | 'active' | 'password_hash' | 'token_generation' | 'updated_at'>>,
 ): Promise<void> {
   await trx.updateTable('users').set(change).where('id', '=', id).execute();
 }

@@ -4,7 +4,7 @@ import { Elysia } from 'elysia';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
 import { etag, expectedVersion, isNotModified } from '@/platform/http/etag.ts';
-import { onceKeyOf } from '@/platform/http/idempotency.ts';
+import { keyedRequestOf } from '@/platform/http/idempotency.ts';
 import { NoBody } from '@/platform/http/schemas.ts';
 import { Lead, LeadCreated, LeadId, LeadInput, LeadPage, LeadPatch, LeadQuery } from './schema.ts';
 import { type LeadService, leadNotFound } from './service.ts';
@@ -15,7 +15,7 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
     .post(
       '',
       async ({ request, body, set }) => {
-        const created = await leads.create(actorOf(request), body, onceKeyOf(request, body));
+        const created = await leads.create(actorOf(request), body, keyedRequestOf(request, body));
         set.status = 201;
         set.headers.location = `/api/leads/${created.id}`;
         set.headers.etag = etag(created.data.version);

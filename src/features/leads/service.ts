@@ -4,9 +4,10 @@
  */
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { Database, Transaction } from '@/platform/db/database.ts';
-import { InvalidRequest, NotFound, PreconditionFailed } from '@/platform/errors/problem.ts';
+import { InvalidRequest, NotFound } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/http/context.ts';
-import type { Idempotency, OnceKey } from '@/platform/http/idempotency.ts';
+import { requireVersion } from '@/platform/http/etag.ts';
+import type { Idempotency, KeyedRequest } from '@/platform/http/idempotency.ts';
 import { iso, newId, now } from '@/platform/time/clock.ts';
 import type { Lead, LeadCreated, LeadInput, LeadPage, LeadPatch, LeadQuery } from './schema.ts';
 import {
@@ -91,7 +92,7 @@ export class LeadService {
   constructor(private readonly options: Options) {}
 
   /** Durable before it resolves. With `once`, a repeated call gets the first answer again. */
-  async create(actor: Actor, input: LeadInput, once: OnceKey | null): Promise<LeadCreated> {
+  async create(actor: Actor, input: LeadInput, once: KeyedRequest | null): Promise<LeadCreated> {
     const fields = textFields(input);
     const { answer, replayed } = await this.options.idempotency.write(once, async (trx) => {
       const time = now();
@@ -121,7 +122,7 @@ export class LeadService {
         timestamp: lead.created_at,
         data: lead,
       };
-      return { status: 201, body, subjectId: row.id };
+      return { body, subjectId: row.id };
     });
     if (!replayed) this.options.listener.committed();
     return answer.body;
@@ -201,12 +202,7 @@ export class LeadService {
   private async lock(trx: Transaction, id: string, expected: ExpectedVersion): Promise<LeadRow> {
     const row = await lockLead(trx, id);
     if (!row) throw leadNotFound(id);
-    if (expected !== null && expected !== row.version) {
-      throw new PreconditionFailed(
-        `The lead is at version ${row.version}, not ${expected}: read it again and repeat the change.`,
-        { headers: { etag: `"${row.version}"` } },
-      );
-    }
+    requireVersion('lead', row.version, expected);
     return row;
   }
 

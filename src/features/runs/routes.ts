@@ -3,7 +3,7 @@ import { Elysia } from 'elysia';
 import { WorkflowId } from '@/features/workflows/schema.ts';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
-import { onceKeyOf } from '@/platform/http/idempotency.ts';
+import { keyedRequestOf } from '@/platform/http/idempotency.ts';
 import {
   Run,
   RunDetail,
@@ -22,7 +22,7 @@ export const runRoutes = ({ runs }: { runs: RunService }) =>
     .post(
       '/workflows/trigger',
       async ({ request, body, set }) => {
-        const triggered = await runs.trigger(actorOf(request), body, onceKeyOf(request, body));
+        const triggered = await runs.trigger(actorOf(request), body, keyedRequestOf(request, body));
         set.status = 202;
         set.headers.location = `/api/runs/${triggered.execution_id}`;
         return triggered;

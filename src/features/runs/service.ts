@@ -6,7 +6,7 @@ import { type WorkflowService, workflowNotFound } from '@/features/workflows/ser
 import type { Database } from '@/platform/db/database.ts';
 import { Conflict, NotFound } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/http/context.ts';
-import type { Idempotency, OnceKey } from '@/platform/http/idempotency.ts';
+import type { Idempotency, KeyedRequest } from '@/platform/http/idempotency.ts';
 import { iso, now } from '@/platform/time/clock.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { RunQueue } from './queue.ts';
@@ -67,7 +67,7 @@ export class RunService {
   constructor(private readonly options: Options) {}
 
   /** Starts a run of any enabled workflow; durable before it resolves. With `once`, a repeated call starts nothing. */
-  async trigger(actor: Actor, input: TriggerInput, once: OnceKey | null): Promise<Triggered> {
+  async trigger(actor: Actor, input: TriggerInput, once: KeyedRequest | null): Promise<Triggered> {
     const { workflows, leads, queue, audit, idempotency } = this.options;
     if (input.lead_id !== undefined && !(await leads.get(input.lead_id))) throw leadNotFound(input.lead_id);
     const { answer, replayed } = await idempotency.write(once, async (trx) => {
@@ -93,7 +93,7 @@ export class RunService {
         message: 'Workflow triggered',
         timestamp: iso(now()),
       };
-      return { status: 202, body };
+      return { body };
     });
     if (!replayed) queue.committed();
     return answer.body;

@@ -5,7 +5,7 @@ import { NotFound } from '@/platform/errors/problem.ts';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
 import { etag, expectedVersion, isNotModified } from '@/platform/http/etag.ts';
-import { onceKeyOf } from '@/platform/http/idempotency.ts';
+import { keyedRequestOf } from '@/platform/http/idempotency.ts';
 import { NoBody } from '@/platform/http/schemas.ts';
 import {
   Workflow,
@@ -35,7 +35,7 @@ export const workflowRoutes = ({ workflows }: { workflows: WorkflowService }) =>
     .post(
       '',
       async ({ request, body, set }) => {
-        const workflow = await workflows.create(actorOf(request), body, onceKeyOf(request, body));
+        const workflow = await workflows.create(actorOf(request), body, keyedRequestOf(request, body));
         set.status = 201;
         set.headers.location = `/api/workflows/${workflow.id}`;
         set.headers.etag = etag(workflow.version);

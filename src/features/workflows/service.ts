@@ -4,9 +4,10 @@
  */
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { Database, Reader, Transaction } from '@/platform/db/database.ts';
-import { NotFound, PreconditionFailed } from '@/platform/errors/problem.ts';
+import { NotFound } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/http/context.ts';
-import type { Idempotency, OnceKey } from '@/platform/http/idempotency.ts';
+import { requireVersion } from '@/platform/http/etag.ts';
+import type { Idempotency, KeyedRequest } from '@/platform/http/idempotency.ts';
 import { iso, newId, now } from '@/platform/time/clock.ts';
 import { BrokenDefinition, type CompiledWorkflow, Definitions } from './definition.ts';
 import type {
@@ -80,14 +81,14 @@ export class WorkflowService {
     return this.options.stepTypes;
   }
 
-  async create(actor: Actor, input: WorkflowInput, once: OnceKey | null): Promise<Workflow> {
+  async create(actor: Actor, input: WorkflowInput, once: KeyedRequest | null): Promise<Workflow> {
     this.definitions.validate(input);
     const { answer } = await this.options.idempotency.write(once, async (trx) => {
       const time = now();
       const row = this.row(newId(), 1, input, time, time);
       await insertWorkflow(trx, row, this.version(actor, row, input));
       await this.record(trx, actor, 'workflow.created', row);
-      return { status: 201, body: toWorkflow(row, complete(input)) };
+      return { body: toWorkflow(row, complete(input)) };
     });
     return answer.body;
   }
@@ -176,12 +177,7 @@ export class WorkflowService {
   private async lock(trx: Transaction, id: string, expected: number | null): Promise<WorkflowRow> {
     const row = await lockWorkflow(trx, id);
     if (!row) throw workflowNotFound(id);
-    if (expected !== null && expected !== row.version) {
-      throw new PreconditionFailed(
-        `The workflow is at version ${row.version}, not ${expected}: read it again and repeat the change.`,
-        { headers: { etag: `"${row.version}"` } },
-      );
-    }
+    requireVersion('workflow', row.version, expected);
     return row;
   }
 

@@ -13,8 +13,8 @@ export interface UsersTable {
   password_hash: string;
   role: Role;
   active: 0 | 1;
-  /** Tokens issued at or before this moment are refused (password change, log-out everywhere). */
-  tokens_valid_after: number;
+  /** Tokens of another generation are refused: it grows with a password change and a log-out everywhere. */
+  token_generation: number;
   created_at: number;
   updated_at: number;
 }
@@ -64,7 +64,6 @@ export interface IdempotencyKeysTable {
   scope: string;
   key: string;
   request_hash: string;
-  status: number;
   /** The stored answer, JSON; empty once what it tells of was deleted. */
   response: string;
   /** Id of what the answer tells of, if it may hold personal data. */

@@ -1,5 +1,5 @@
 /** Entity tags of versioned things (RFC 9110, sections 8.8.3 and 13.1). The tag is the version in quotes. */
-import { MalformedRequest } from '@/platform/errors/problem.ts';
+import { MalformedRequest, PreconditionFailed } from '@/platform/errors/problem.ts';
 
 export const etag = (version: number): string => `"${version}"`;
 
@@ -19,4 +19,13 @@ export function expectedVersion(request: Request): number | null {
   const match = /^\s*"(\d{1,15})"\s*$/.exec(header);
   if (!match) throw new MalformedRequest('If-Match must be one ETag as read before, such as "3", or *.');
   return Number(match[1]);
+}
+
+/** Throws 412 when `expected` (null: any will do) is not the version that `what` has now. */
+export function requireVersion(what: string, version: number, expected: number | null): void {
+  if (expected === null || expected === version) return;
+  throw new PreconditionFailed(
+    `The ${what} is at version ${version}, not ${expected}: read it again and repeat the change.`,
+    { headers: { etag: etag(version) } },
+  );
 }

@@ -3,20 +3,20 @@
  * the transaction of its change, so that a repeated request gets the same answer and changes nothing.
  */
 import type { LiveConfig } from '@/platform/config/schema.ts';
+import { inBatches } from '@/platform/db/batches.ts';
 import type { Database, Transaction } from '@/platform/db/database.ts';
 import { Conflict, InvalidRequest, MalformedRequest } from '@/platform/errors/problem.ts';
 import { now } from '@/platform/time/clock.ts';
 import { contextOf } from './context.ts';
 
 /** One keyed request: whose it is, its key, and a hash of what it asks. */
-export interface OnceKey {
+export interface KeyedRequest {
   readonly scope: string;
   readonly key: string;
   readonly requestHash: string;
 }
 
 export interface StoredAnswer<T> {
-  readonly status: number;
   readonly body: T;
   /** Id of what the answer tells of, for `forget`. */
   readonly subjectId?: string;
@@ -25,7 +25,7 @@ export interface StoredAnswer<T> {
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 /** The key of a request, or null when it bears none. Throws 400 for one that is not 1-255 visible ASCII characters. */
-export function onceKeyOf(request: Request, body: unknown): OnceKey | null {
+export function keyedRequestOf(request: Request, body: unknown): KeyedRequest | null {
   const key = request.headers.get('idempotency-key');
   if (key === null) return null;
   if (!KEY.test(key)) {
@@ -50,7 +50,7 @@ export class Idempotency {
    * A request that comes while the first is still at work waits for it and gets its answer.
    */
   write<T>(
-    once: OnceKey | null,
+    once: KeyedRequest | null,
     work: (trx: Transaction) => Promise<StoredAnswer<T>>,
   ): Promise<{ answer: StoredAnswer<T>; replayed: boolean }> {
     const { db } = this.options;
@@ -61,7 +61,6 @@ export class Idempotency {
       await trx
         .updateTable('idempotency_keys')
         .set({
-          status: answer.status,
           response: JSON.stringify(answer.body),
           subject_id: answer.subjectId ?? null,
         })
@@ -82,15 +81,13 @@ export class Idempotency {
   }
 
   /** Removes answers whose time is over; returns how many. */
-  async prune(): Promise<number> {
-    const result = await this.options.db.write((trx) =>
-      trx.deleteFrom('idempotency_keys').where('expires_at', '<=', now()).executeTakeFirst(),
-    );
-    return Number(result.numDeletedRows);
+  prune(signal?: AbortSignal): Promise<number> {
+    const time = now();
+    return inBatches(this.options.db, (trx, most) => deleteEnded(trx, time, most), signal);
   }
 
   /** True when this transaction is the first with the key. The insert waits for one that is still under way. */
-  private async claim(trx: Transaction, once: OnceKey): Promise<boolean> {
+  private async claim(trx: Transaction, once: KeyedRequest): Promise<boolean> {
     const time = now();
     await trx
       .deleteFrom('idempotency_keys')
@@ -104,7 +101,6 @@ export class Idempotency {
         scope: once.scope,
         key: once.key,
         request_hash: once.requestHash,
-        status: 0,
         response: '',
         subject_id: null,
         created_at: time,
@@ -116,7 +112,25 @@ export class Idempotency {
   }
 }
 
-async function replay<T>(trx: Transaction, once: OnceKey): Promise<StoredAnswer<T>> {
+async function deleteEnded(trx: Transaction, time: number, most: number): Promise<number> {
+  const result = await trx
+    .deleteFrom('idempotency_keys')
+    .where(({ eb, refTuple, selectFrom }) =>
+      eb(
+        refTuple('scope', 'key'),
+        'in',
+        selectFrom('idempotency_keys')
+          .select(['scope', 'key'])
+          .where('expires_at', '<=', time)
+          .limit(most)
+          .$asTuple('scope', 'key'),
+      ),
+    )
+    .executeTakeFirst();
+  return Number(result.numDeletedRows);
+}
+
+async function replay<T>(trx: Transaction, once: KeyedRequest): Promise<StoredAnswer<T>> {
   const row = await trx
     .selectFrom('idempotency_keys')
     .selectAll()
@@ -128,5 +142,5 @@ async function replay<T>(trx: Transaction, once: OnceKey): Promise<StoredAnswer<
   }
   if (row.response === '')
     throw new Conflict('What this Idempotency-Key made was deleted since: use a new key.');
-  return { status: row.status, body: JSON.parse(row.response) };
+  return { body: JSON.parse(row.response) };
 }

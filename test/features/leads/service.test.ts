@@ -8,13 +8,17 @@ import { ConfigSchema } from '@/platform/config/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { Conflict, InvalidRequest, NotFound, PreconditionFailed } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/http/context.ts';
-import { Idempotency, type OnceKey } from '@/platform/http/idempotency.ts';
+import { Idempotency, type KeyedRequest } from '@/platform/http/idempotency.ts';
 import { holdStill } from '@/platform/time/clock.ts';
 
 const ACTOR: Actor = { type: 'user', id: 'u1', name: 'grace', requestId: 'r1', address: '192.0.2.1' };
 const ALL = { skip: 0, limit: 100 };
 const config = { current: Value.Parse(ConfigSchema, {}) };
-const once = (key: string, requestHash = 'h'): OnceKey => ({ scope: 'u1 POST /api/leads', key, requestHash });
+const once = (key: string, requestHash = 'h'): KeyedRequest => ({
+  scope: 'u1 POST /api/leads',
+  key,
+  requestHash,
+});
 
 forEachDatabase('leads', (open) => {
   let db: Database;

@@ -26,7 +26,7 @@ export const foundations: Migration = {
       password_hash ${text} not null,
       role ${text} not null,
       active ${small} not null,
-      tokens_valid_after ${whole} not null,
+      token_generation ${whole} not null,
       created_at ${whole} not null,
       updated_at ${whole} not null
     )${keyed}`,
@@ -78,7 +78,6 @@ export const foundations: Migration = {
       scope ${text} not null,
       key ${text} not null,
       request_hash ${text} not null,
-      status ${small} not null,
       response ${text} not null,
       subject_id ${text},
       created_at ${whole} not null,
