@@ -5,7 +5,7 @@ import { ConfigSchema } from '@/platform/config/schema.ts';
 
 interface Key {
   readonly default?: unknown;
-  readonly description?: string;
+  readonly 'x-live'?: true;
 }
 
 const keys = Object.entries(ConfigSchema.properties).flatMap(([section, { properties }]) =>
@@ -18,7 +18,7 @@ test('its table names every key with its default, and marks those that SIGHUP ap
   const readme = await Bun.file(resolve(import.meta.dir, '../README.md')).text();
   const rows = readme.split('\n').filter((line) => line.startsWith('| `'));
   for (const [path, key] of keys) {
-    const live = key.description?.endsWith(' live') ? ' ⟳' : '';
+    const live = key['x-live'] ? ' ⟳' : '';
     expect(rows.find((row) => row.startsWith(`| \`${path}\``))).toStartWith(
       `| \`${path}\`${live} | \`${JSON.stringify(key.default)}\` |`,
     );

@@ -61,7 +61,7 @@ export const configCommands: readonly Command[] = [
     name: 'config schema',
     summary: 'Print the JSON Schema of the configuration: every key, its default and what it does.',
     about: [
-      'Keys whose description ends in "live" are applied by SIGHUP without a restart. Editors that know JSON Schema complete and check a configuration file with it.',
+      'Keys marked "x-live" are applied by SIGHUP without a restart. Editors that know JSON Schema complete and check a configuration file with it.',
     ],
     flags: {},
     examples: [{ command: 'config schema > config.schema.json', does: 'For your editor' }],

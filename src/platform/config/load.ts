@@ -3,6 +3,7 @@
  * each problem with its place: line and column of the file, the variable, or the flag.
  */
 import { readFileSync } from 'node:fs';
+import type { TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
 import type { Variables } from './environment.ts';
@@ -112,7 +113,7 @@ export function changedKeys(before: Config, after: Config): { live: string[]; re
     const now = after[section as keyof Config] as Record<string, unknown>;
     for (const [key, schema] of Object.entries(properties)) {
       if (Bun.deepEquals(old[key], now[key])) continue;
-      (schema.description?.endsWith('live') ? live : restart).push(`${section}.${key}`);
+      ((schema as TSchema)['x-live'] ? live : restart).push(`${section}.${key}`);
     }
   }
   return { live, restart };

@@ -30,8 +30,10 @@ const range = (schema: TSchema, kind: string): string => {
   return minimum === undefined ? kind : `${kind} of at least ${minimum}`;
 };
 
-/** A description as part of a sentence: without its full stop and the mark of live keys. */
-const phrase = (schema: TSchema): string => (schema.description ?? '').replace(/\.?( live)?$/, '');
+/** A description as part of a sentence. */
+const phrase = (schema: TSchema): string => (schema.description ?? '').replace(/\.$/, '');
+
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
 
 /** What a value of this schema looks like, in words. */
 export function expectation(schema: TSchema): string {
@@ -48,7 +50,7 @@ export function expectation(schema: TSchema): string {
     case 'boolean':
       return 'true or false';
     case 'string':
-      if (schema.pattern) return phrase(schema) || `text that fits ${schema.pattern}`;
+      if (schema.pattern) return lowerFirst(phrase(schema)) || `text that fits ${schema.pattern}`;
       return schema.minLength ? 'a text that is not empty' : 'a text in quotes';
     case 'array':
       return 'a list in [ ]';
@@ -59,10 +61,17 @@ export function expectation(schema: TSchema): string {
   }
 }
 
-function shown(key: string, value: unknown): string {
+/**
+ * A wrong value, as far as it may be shown: a refusal goes to terminals and logs. What stands in the wrong place may
+ * be a secret (a URL with a password where a section should be), so only what cannot be one is repeated.
+ */
+function shown(key: string, value: unknown, expected: TSchema): string {
   if (SECRET_KEYS.has(key)) return 'the value that was given';
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'a section';
+  if (typeof value !== 'string') return String(value);
+  if (['object', 'array'].includes(expected.type) || /[@/]/.test(value)) return 'a text';
+  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }
 
 /** Every `section.key` there is. */
@@ -93,8 +102,8 @@ function describe(error: ValueError): string {
     return unknownKey(key, Object.keys(properties ?? {}));
   }
   if (error.type === ValueErrorType.ObjectRequiredProperty) return `${key} is missing`;
-  if (key === '') return `a configuration is an object in { }, not ${shown(key, error.value)}`;
-  return `${key} must be ${expectation(error.schema)}, not ${shown(key, error.value)}`;
+  if (key === '') return `a configuration is an object in { }, not ${shown(key, error.value, error.schema)}`;
+  return `${key} must be ${expectation(error.schema)}, not ${shown(key, error.value, error.schema)}`;
 }
 
 /** Where `candidate`, with the defaults filled in, differs from the schema. At most one problem for a place. */

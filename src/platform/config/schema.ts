@@ -1,7 +1,7 @@
 /**
  * The configuration, section by section. This schema is the only source of its type, of `config schema`,
  * and of the defaults: `{}` is a complete file. Units stand in the names. Keys marked `live` are applied by
- * SIGHUP without a restart; all others need one.
+ * SIGHUP without a restart (`x-live` in the JSON Schema); all others need one.
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 
@@ -13,6 +13,8 @@ const integer = (fallback: number, minimum: number, maximum: number, description
 const flag = (fallback: boolean, description: string) => Type.Boolean({ default: fallback, description });
 const nullable = <T extends TSchema>(schema: T, description: string) =>
   Type.Union([schema, Type.Null()], { default: null, description });
+/** A key that SIGHUP applies. */
+const live = <T extends TSchema>(schema: T): T => ({ ...schema, 'x-live': true });
 const port = (fallback: number, description: string) => integer(fallback, 0, 65535, description);
 
 const Quota = Type.Object(
@@ -27,8 +29,10 @@ const Quota = Type.Object(
 );
 export type Quota = Static<typeof Quota>;
 
+/** No URL: a password in one would be shown and logged with the host. */
+const host = { pattern: '^[^\\s/@]+$', description: 'A host name or address, without scheme and user.' };
 const HostPort = Type.Object(
-  { host: Type.String({ minLength: 1 }), port: Type.Integer({ minimum: 1, maximum: 65535 }) },
+  { host: Type.String(host), port: Type.Integer({ minimum: 1, maximum: 65535 }) },
   { additionalProperties: false },
 );
 
@@ -62,10 +66,12 @@ export const ConfigSchema = Type.Object(
           description: 'How long answers carry "Connection: close" before the port is closed.',
         }),
         max_body_bytes: integer(1_048_576, 1024, 104_857_600, 'Largest accepted request body.'),
-        trusted_proxies: Type.Array(Type.String(), {
-          default: [],
-          description: 'Addresses or CIDR ranges whose X-Forwarded-For is believed. live',
-        }),
+        trusted_proxies: live(
+          Type.Array(Type.String(), {
+            default: [],
+            description: 'Addresses or CIDR ranges whose X-Forwarded-For is believed.',
+          }),
+        ),
         idempotency_hours: integer(24, 1, 720, 'How long the answer to an Idempotency-Key is kept.'),
       },
       'The HTTP server and its worker processes.',
@@ -73,46 +79,47 @@ export const ConfigSchema = Type.Object(
     auth: section(
       {
         enabled: flag(true, 'false makes everybody an anonymous operator: for trials only.'),
-        token_ttl_seconds: integer(3600, 60, 2_592_000, 'Life of an access token. live'),
+        token_ttl_seconds: live(integer(3600, 60, 2_592_000, 'Life of an access token.')),
         issuer: Type.String({ default: 'automation-orchestrator', minLength: 1, description: 'JWT "iss".' }),
         audience: Type.String({
           default: 'automation-orchestrator',
           minLength: 1,
           description: 'JWT "aud".',
         }),
-        password_min_length: integer(12, 8, 128, 'Shortest accepted new password. live'),
-        login_attempts_per_user: integer(10, 1, 100_000, 'Log-in attempts per user name and window. live'),
-        login_attempts_per_address: integer(
-          100,
-          1,
-          100_000,
-          'Log-in attempts per client address and window. live',
+        password_min_length: live(integer(12, 8, 128, 'Shortest accepted new password.')),
+        login_attempts_per_user: live(integer(10, 1, 100_000, 'Log-in attempts per user name and window.')),
+        login_attempts_per_address: live(
+          integer(100, 1, 100_000, 'Log-in attempts per client address and window.'),
         ),
-        login_window_seconds: integer(300, 1, 86_400, 'Window of the two limits above. live'),
+        login_window_seconds: live(integer(300, 1, 86_400, 'Window of the two limits above.')),
       },
       'Users, tokens and log-in.',
     ),
     rate_limit: section(
       {
-        enabled: flag(true, 'Token-bucket limits per user and per address. live'),
-        window_seconds: integer(60, 1, 86_400, 'Seconds in which an empty bucket refills fully. live'),
-        max_requests: integer(120, 1, 1_000_000_000, 'Capacity of a bucket. live'),
-        roles: Type.Partial(Type.Object({ admin: Quota, operator: Quota, viewer: Quota }), {
-          additionalProperties: false,
-          default: {},
-          description: 'Other limits for the users of a role. live',
-        }),
-        routes: Type.Record(Type.String({ pattern: '^(GET|POST|PUT|PATCH|DELETE) /' }), Quota, {
-          default: {},
-          additionalProperties: false,
-          description: 'A bucket of its own for a route, as "POST /api/leads" or "GET /api/leads/:id". live',
-        }),
+        enabled: live(flag(true, 'Token-bucket limits per user and per address.')),
+        window_seconds: live(integer(60, 1, 86_400, 'Seconds in which an empty bucket refills fully.')),
+        max_requests: live(integer(120, 1, 1_000_000_000, 'Capacity of a bucket.')),
+        roles: live(
+          Type.Partial(Type.Object({ admin: Quota, operator: Quota, viewer: Quota }), {
+            additionalProperties: false,
+            default: {},
+            description: 'Other limits for the users of a role.',
+          }),
+        ),
+        routes: live(
+          Type.Record(Type.String({ pattern: '^(GET|POST|PUT|PATCH|DELETE) /' }), Quota, {
+            default: {},
+            additionalProperties: false,
+            description: 'A bucket of its own for a route, as "POST /api/leads" or "GET /api/leads/:id".',
+          }),
+        ),
       },
       'Request limits.',
     ),
     redis: section(
       {
-        host: Type.String({ default: 'localhost', minLength: 1, description: 'Host name or address.' }),
+        host: Type.String({ ...host, default: 'localhost' }),
         port: integer(6379, 1, 65535, 'Port.'),
         use_fake_redis: flag(false, 'Always use the embedded Redis.'),
         allow_fallback: flag(true, 'Use the embedded Redis while the real one cannot be reached.'),
@@ -159,51 +166,55 @@ export const ConfigSchema = Type.Object(
     ),
     monitoring: section(
       {
-        queue_depth_warn: integer(1000, 1, 1_000_000_000, 'Waiting runs from which health is degraded. live'),
-        public_metrics: flag(true, 'Serve /metrics without credentials. live'),
+        queue_depth_warn: live(
+          integer(1000, 1, 1_000_000_000, 'Waiting runs from which health is degraded.'),
+        ),
+        public_metrics: live(flag(true, 'Serve /metrics without credentials.')),
       },
       'Health and metrics.',
     ),
     log: section(
       {
-        level: Type.Union(
-          [Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')],
-          {
-            default: 'info',
-            description: 'Least severe level that is written. live',
-          },
+        level: live(
+          Type.Union(
+            [Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')],
+            {
+              default: 'info',
+              description: 'Least severe level that is written.',
+            },
+          ),
         ),
-        requests: flag(true, 'Write one line for every request. live'),
+        requests: live(flag(true, 'Write one line for every request.')),
       },
       'Log lines on standard output.',
     ),
     audit: section(
       {
-        backup_schedule: nullable(
-          Type.String(),
-          'Cron expression (UTC) of scheduled backups, such as "0 3 * * *". live',
+        backup_schedule: live(
+          nullable(Type.String(), 'Cron expression (UTC) of scheduled backups, such as "0 3 * * *".'),
         ),
-        backup_compress: flag(true, 'gzip scheduled backups. live'),
-        backup_keep: integer(30, 1, 10_000, 'Scheduled clean-up keeps this many newest backups. live'),
-        retention_days: nullable(
-          Type.Integer({ minimum: 1, maximum: 36_500 }),
-          'Sealed and backed-up events older than this are removed; null keeps all. live',
+        backup_compress: live(flag(true, 'gzip scheduled backups.')),
+        backup_keep: live(integer(30, 1, 10_000, 'Scheduled clean-up keeps this many newest backups.')),
+        retention_days: live(
+          nullable(
+            Type.Integer({ minimum: 1, maximum: 36_500 }),
+            'Sealed and backed-up events older than this are removed; null keeps all.',
+          ),
         ),
       },
       'The audit log and its backups.',
     ),
     outbound: section(
       {
-        allow_private: Type.Array(Type.String(), {
-          default: [],
-          description: 'Private addresses or CIDR ranges that workflows and connectors may call. live',
-        }),
-        timeout_ms: integer(30_000, 100, 600_000, 'Longest wait for one outgoing call. live'),
-        max_response_bytes: integer(
-          1_048_576,
-          1024,
-          104_857_600,
-          'Largest accepted answer of an outgoing call. live',
+        allow_private: live(
+          Type.Array(Type.String(), {
+            default: [],
+            description: 'Private addresses or CIDR ranges that workflows and connectors may call.',
+          }),
+        ),
+        timeout_ms: live(integer(30_000, 100, 600_000, 'Longest wait for one outgoing call.')),
+        max_response_bytes: live(
+          integer(1_048_576, 1024, 104_857_600, 'Largest accepted answer of an outgoing call.'),
         ),
       },
       'Calls to other servers.',
@@ -226,7 +237,7 @@ export const ConfigSchema = Type.Object(
         max_attempts: integer(5, 1, 100, 'Attempts of a step that does not say otherwise.'),
         retry_base_ms: integer(1000, 1, 3_600_000, 'Wait before the first retry; it doubles each time.'),
         retry_max_ms: integer(300_000, 1, 86_400_000, 'Longest wait between retries.'),
-        retention_days: integer(30, 1, 36_500, 'Finished runs are kept this long. live'),
+        retention_days: live(integer(30, 1, 36_500, 'Finished runs are kept this long.')),
       },
       'The run engine.',
     ),

@@ -197,11 +197,40 @@ describe('refused, with the place and what would be right:', () => {
       { redis: { sentinels: [{ host: 'a', port: 1 }], cluster_nodes: [{ host: 'a', port: 1 }] } },
       '{file}:1:47: redis.sentinels and redis.cluster_nodes exclude each other: give one of them',
     ],
-    ['a list instead of a file', [1], '{file}: a configuration is an object in { }, not [1]'],
+    ['a list instead of a file', [1], '{file}: a configuration is an object in { }, not a list'],
     ['bad JSON', '{"a" 1}', '{file}:1:6: expected ":" after "a", found "1"'],
   ] as [string, unknown, string][])('%s', async (_, content, problem) => {
     expect(await refusal(content)).toBe(one(problem));
   });
+
+  test.each([
+    [
+      'a URL for a section',
+      { redis: 'redis://:hunter2@db:6379' },
+      '{file}:1:2: redis must be a section in { }, not a text',
+    ],
+    ['a text for a section', { redis: 'hunter2' }, '{file}:1:2: redis must be a section in { }, not a text'],
+    [
+      'URLs for addresses',
+      { redis: { sentinels: ['redis://:hunter2@a:1'] } },
+      '{file}:1:24: redis.sentinels.0 must be a section in { }, not a text',
+    ],
+    [
+      'a list for a text',
+      { redis: { username: ['hunter2'] } },
+      '{file}:1:11: redis.username must be a text in quotes or null, not a list',
+    ],
+    [
+      'a URL for a host',
+      { redis: { host: 'redis://:hunter2@db' } },
+      '{file}:1:11: redis.host must be a host name or address, without scheme and user, not a text',
+    ],
+  ] as [string, unknown, string][])(
+    '%s, without showing what may hold a password',
+    async (_, content, problem) => {
+      expect(await refusal(content)).toBe(one(problem));
+    },
+  );
 
   test('a cron expression that is none', async () => {
     const said = await refusal({ audit: { backup_schedule: 'at three' } });
