@@ -107,7 +107,7 @@ export async function openServices(init: WorkerInit, log: Logger): Promise<Servi
   const users = new UserService({ db, audit, config, passwords, changes });
   const keys = new ApiKeyService({ db, audit, changes });
   const authenticator = new Authenticator({ db, tokens, changes, failures, log });
-  const throttle = new LoginThrottle({ buckets, config });
+  const throttle = new LoginThrottle({ buckets, redis, config });
   const login = new Login({ db, audit, passwords, tokens, throttle, users, changes, failures });
 
   const idempotency = new Idempotency({ db, config });

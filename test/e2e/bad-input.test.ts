@@ -203,7 +203,11 @@ test.each([
   ['/api/leads/not-a-uuid', 422],
   ['/api/leads/01890000-0000-7000-8000-000000000000', 404],
   ['/api/leads?email=%00', 422],
-  ['/api/leads?email=%ff%fe', 200],
+  ['/api/leads?email=%ff%fe', 422],
+  ['/api/leads?source=%zz', 422],
+  ['/api/leads?limit=1&limit=2', 422],
+  ['/api/leads?source=a&email=b&source=c', 422],
+  ['/api/leads?source=a%26b&email=ada%40example.com', 200],
   ['/api/leads?created_after=yesterday', 422],
 ])('GET %s gives %i', async (path, status) => {
   const answer = await server.request('GET', path, { token });

@@ -50,10 +50,7 @@ function ownerId(principal: Principal): string {
 export class ApiKeyService {
   constructor(private readonly options: Options) {}
 
-  /**
-   * For the maker of a request, with at most his role. Throws 403 for one who shows an API key: a key that
-   * leaks must not be able to outlive itself.
-   */
+  /** For the maker of a request, with at most his role. Throws 403 for one who shows an API key: keys beget no keys. */
   createOwn(actor: Actor, principal: Principal, input: ApiKeyInput): Promise<ApiKeyCreated> {
     if (principal.via === 'api_key') {
       throw new Forbidden('An API key cannot make API keys: log in and use the access token.');
@@ -115,8 +112,14 @@ export class ApiKeyService {
     return rows.map((row) => ({ ...toKey(row), user_id: row.user_id, username: row.username }));
   }
 
-  /** Ends a key of the maker of a request. Throws 404 when he has no such key. */
-  revokeOwn(actor: Actor, principal: Principal, keyId: string): Promise<void> {
+  /**
+   * Ends a key of the maker of a request; an API key can end itself and no other, or a leaked key of little power would
+   * end all of its owner's. Throws 404 when there is no such key.
+   */
+  async revokeOwn(actor: Actor, principal: Principal, keyId: string): Promise<void> {
+    if (principal.via === 'api_key' && principal.credentialId !== keyId) {
+      throw new Forbidden('An API key can delete itself only: log in and use the access token.');
+    }
     return this.revoke(actor, keyId, ownerId(principal));
   }
 

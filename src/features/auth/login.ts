@@ -131,7 +131,10 @@ export class Login {
     }
     const user = await findUserByName(db.read, username);
     const matches = await passwords.verify(password, user?.password_hash ?? null);
-    if (user && matches && user.active === 1) return user;
+    if (user && matches && user.active === 1) {
+      await throttle.succeeded(user.username_key, address);
+      return user;
+    }
     const reason = user && matches ? 'inactive_user' : 'bad_password';
     failures.count(reason);
     // The name that was tried is not written down: people type passwords into that field.

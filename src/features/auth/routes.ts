@@ -145,6 +145,7 @@ export const authRoutes = ({ login, keys }: { login: Login; keys: ApiKeyService 
           operationId: 'deleteApiKey',
           summary: 'Delete one of my API keys',
           description: 'Every worker refuses the key within a second.',
+          'x-refusals': { 403: 'An API key can delete itself only.' },
         },
       },
     );

@@ -23,9 +23,9 @@ export const metricsRoutes = ({ metricsService, config }: Options) =>
       if (!config.current.monitoring.public_metrics)
         await contextOf(request).admit('/metrics', 'authenticated');
       const format = preferredFormat(request.headers.get('accept'));
+      set.headers.vary = 'accept';
       if (format === 'json') return metricsService.json();
       set.headers['content-type'] = CONTENT_TYPES[format];
-      set.headers.vary = 'accept';
       return metricsService.scrape(format);
     },
     {

@@ -1,15 +1,13 @@
 /** What a schema cannot say: values that fit by themselves and still cannot work. */
 import { Cron } from 'croner';
-import ipaddr from 'ipaddr.js';
 import { messageOf } from '@/platform/errors/problem.ts';
+import { parseRange } from '@/platform/net/ranges.ts';
 import type { ConfigProblem } from './problems.ts';
 import type { Config } from './schema.ts';
 
-const isAddressOrRange = (text: string): boolean => ipaddr.isValid(text) || ipaddr.isValidCIDR(text);
-
 function addressProblems(pointer: string, list: readonly string[]): ConfigProblem[] {
   return list.flatMap((text, index) =>
-    isAddressOrRange(text)
+    parseRange(text)
       ? []
       : [
           {

@@ -69,17 +69,25 @@ export class Unauthorized extends named(401, 'unauthorized', 'Unauthorized') {
   }
 }
 
-/** 429 with the type that the RateLimit-fields draft registers; `retryAfterSeconds` is rounded up. */
+/** 429 with the type and the fields of draft-ietf-httpapi-ratelimit-headers-10; `waitSeconds` is whole and at least 1. */
 export class TooManyRequests extends Problem {
-  constructor(detail: string, retryAfterSeconds: number, violatedPolicies: readonly string[]) {
+  constructor(
+    detail: string,
+    waitSeconds: number,
+    policy: { readonly name: string; readonly field: string },
+  ) {
     super(
       429,
       'https://iana.org/assignments/http-problem-types#quota-exceeded',
       'Too many requests',
       detail,
       {
-        headers: { 'retry-after': String(Math.max(1, Math.ceil(retryAfterSeconds))) },
-        extensions: { 'violated-policies': violatedPolicies },
+        headers: {
+          'retry-after': String(waitSeconds),
+          'ratelimit-policy': policy.field,
+          ratelimit: `"${policy.name}";r=0;t=${waitSeconds}`,
+        },
+        extensions: { 'violated-policies': [policy.name] },
       },
     );
   }

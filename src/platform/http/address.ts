@@ -3,25 +3,9 @@
  * `X-Forwarded-For` is believed, for anybody can write one.
  */
 import ipaddr from 'ipaddr.js';
-
-type Address = ipaddr.IPv4 | ipaddr.IPv6;
-type Range = readonly [Address, number];
+import { parseAddress, type Range, within } from '@/platform/net/ranges.ts';
 
 const UNKNOWN = 'unknown';
-
-/** The ranges of a list of addresses and CIDR ranges. Throws for an entry that is neither. */
-export function parseRanges(entries: readonly string[]): readonly Range[] {
-  return entries.map((entry): Range => {
-    if (entry.includes('/')) return ipaddr.parseCIDR(entry);
-    const address = ipaddr.process(entry);
-    return [address, address.kind() === 'ipv4' ? 32 : 128];
-  });
-}
-
-const parse = (text: string): Address | null => (ipaddr.isValid(text) ? ipaddr.process(text) : null);
-
-const within = (address: Address, ranges: readonly Range[]): boolean =>
-  ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits));
 
 /**
  * The address of the client, given the peer of the connection and its `X-Forwarded-For`: read from the right, the
@@ -32,11 +16,11 @@ export function clientAddress(
   forwardedFor: string | null,
   trusted: readonly Range[],
 ): string {
-  let client = parse(peer ?? '');
+  let client = parseAddress(peer ?? '');
   if (!client) return UNKNOWN;
   const hops = trusted.length > 0 && forwardedFor !== null ? forwardedFor.split(',') : [];
   while (hops.length > 0 && within(client, trusted)) {
-    const next = parse(withoutPort(hops.pop() ?? ''));
+    const next = parseAddress(withoutPort(hops.pop() ?? ''));
     if (!next) break;
     client = next;
   }
@@ -54,7 +38,7 @@ function withoutPort(entry: string): string {
 
 /** What a limit counts as one client: an IPv4 address, or a /64 of IPv6, which is what one customer gets. */
 export function bucketAddress(address: string): string {
-  const parsed = parse(address);
+  const parsed = parseAddress(address);
   if (!parsed || parsed.kind() === 'ipv4') return address;
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/64`).toString()}/64`;
 }

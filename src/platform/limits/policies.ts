@@ -18,11 +18,15 @@ export interface LimitPolicy {
   readonly field: string;
 }
 
-/** The value of `RateLimit`: what is left, and the seconds until there is more. */
-export const limitField = (policy: LimitPolicy, remaining: number, seconds: number): string =>
-  `"${policy.name}";r=${Math.max(0, Math.floor(remaining))};t=${seconds}`;
+/** The value of `RateLimit` for a request that was granted: what is left, and the seconds until there is more. */
+export const limitField = (policy: LimitPolicy, remaining: number): string =>
+  `"${policy.name}";r=${Math.max(0, Math.floor(remaining))};t=${policy.refillSeconds}`;
 
-function policyOf(name: string, quota: Quota, keySuffix = ''): LimitPolicy {
+/** Whole seconds after which a refused request may be tried again. */
+export const waitSeconds = (retryAfterMs: number): number => Math.max(1, Math.ceil(retryAfterMs / 1000));
+
+/** A limit under its name; `keySuffix` tells its bucket from the caller's general one. */
+export function policyOf(name: string, quota: Quota, keySuffix = ''): LimitPolicy {
   const { max_requests: capacity, window_seconds: windowSeconds } = quota;
   return {
     name,

@@ -92,6 +92,7 @@ export function preferredFormat(accept: string | null): ExpositionFormat | 'json
     ['openmetrics', choiceOf('application', 'openmetrics-text')],
     ['text', choiceOf('text', 'plain')],
   ];
-  choices.sort(([, a], [, b]) => b.quality - a.quality || b.specificity - a.specificity);
-  return choices[0]?.[0] ?? 'json';
+  const wanted = choices.filter(([, { quality }]) => quality > 0);
+  wanted.sort(([, a], [, b]) => b.quality - a.quality || b.specificity - a.specificity);
+  return wanted[0]?.[0] ?? 'json';
 }

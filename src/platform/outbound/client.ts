@@ -7,6 +7,7 @@ import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { messageOf } from '@/platform/errors/problem.ts';
+import { parseRanges } from '@/platform/net/ranges.ts';
 import { mayCall } from './addresses.ts';
 import { readBounded } from './body.ts';
 import { OutboundFailure } from './failure.ts';
@@ -81,9 +82,9 @@ export class OutboundClient {
     const host = url.hostname.replace(/^\[|\]$/g, '');
     const lookup = this.options.lookup ?? resolveBySystem;
     const addresses = isIP(host) ? [host] : await lookup(host);
-    const { allow_private } = this.options.config.current.outbound;
+    const allowed = parseRanges(this.options.config.current.outbound.allow_private);
     // One forbidden address among several is enough: which one would be called is not ours to choose.
-    if (addresses.length === 0 || !addresses.every((address) => mayCall(address, allow_private))) {
+    if (addresses.length === 0 || !addresses.every((address) => mayCall(address, allowed))) {
       throw new OutboundFailure(
         'refused',
         `${url.host} leads to a private or reserved address; outbound.allow_private can allow it`,

@@ -10,7 +10,7 @@ import { bucketAddress } from '@/platform/http/address.ts';
 import { type Access, contextOf, type Principal, type RequestContext } from '@/platform/http/context.ts';
 import { may } from '@/platform/http/permissions.ts';
 import { DEFAULT_ACCESS, type RouteTable } from '@/platform/http/routes.ts';
-import { LimitPolicies, limitField } from '@/platform/limits/policies.ts';
+import { LimitPolicies, limitField, waitSeconds } from '@/platform/limits/policies.ts';
 import type { Counter, Metrics } from '@/platform/metrics/instruments.ts';
 
 interface Credentials {
@@ -93,16 +93,13 @@ export class Admission {
       capacity: policy.capacity,
       windowSeconds: policy.windowSeconds,
     });
-    const waitSeconds = allowed ? policy.refillSeconds : Math.max(1, Math.ceil(retryAfterMs / 1000));
+    if (!allowed) {
+      this.limited.inc({ scope: user === null ? 'address' : 'user' });
+      const detail = `The limit of ${policy.capacity} requests in ${policy.windowSeconds} s is used up.`;
+      throw new TooManyRequests(detail, waitSeconds(retryAfterMs), policy);
+    }
     context.responseHeaders['ratelimit-policy'] = policy.field;
-    context.responseHeaders.ratelimit = limitField(policy, remaining, waitSeconds);
-    if (allowed) return;
-    this.limited.inc({ scope: user === null ? 'address' : 'user' });
-    throw new TooManyRequests(
-      `The limit of ${policy.capacity} requests in ${policy.windowSeconds} s is used up.`,
-      waitSeconds,
-      [policy.name],
-    );
+    context.responseHeaders.ratelimit = limitField(policy, remaining);
   }
 }
 

@@ -4,9 +4,10 @@
  */
 import { Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
-import { clientAddress, parseRanges } from '@/platform/http/address.ts';
+import { clientAddress } from '@/platform/http/address.ts';
 import { type Access, type Principal, type RequestContext, setContext } from '@/platform/http/context.ts';
 import type { Logger } from '@/platform/log/log.ts';
+import { parseRanges } from '@/platform/net/ranges.ts';
 import { newId } from '@/platform/time/clock.ts';
 
 interface EdgeOptions {

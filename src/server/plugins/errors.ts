@@ -62,16 +62,26 @@ function asProblem(
 ): Problem {
   const problem = problemOf(error);
   if (problem) return problem;
-  if (error instanceof ValidationError && error.type !== 'response') return invalid(error);
+  if (error instanceof ValidationError) return error.type === 'response' ? bug(unfit(error)) : invalid(error);
   if (error instanceof NotFoundError) return unmatched(method, path, methodsOf(path));
   if (error instanceof ParseError) return new MalformedRequest('The request body could not be read.');
-  return new Problem(
+  return bug(error);
+}
+
+const bug = (cause: unknown): Problem =>
+  new Problem(
     500,
     'urn:ao:problem:internal-error',
     'Internal server error',
     'Something went wrong on our side. Please report it with the request id.',
-    { cause: error },
+    { cause },
   );
+
+/** An answer that its schema does not allow, by the places: Elysia's own message holds the whole answer. */
+function unfit(error: ValidationError): Error {
+  const faults = [...(error.all as Iterable<SchemaError>)].slice(0, MOST_ERRORS);
+  const places = faults.map((fault) => `${fault.path || '/'}: ${worded(fault)}`);
+  return new Error(`the answer does not fit its schema: ${[...new Set(places)].join('; ')}`);
 }
 
 function unmatched(method: string, path: string, methods: readonly string[]): Problem {

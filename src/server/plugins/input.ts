@@ -1,7 +1,7 @@
 /**
  * What comes in is JSON that every store can keep faithfully, or it is refused: other content types, bad UTF-8, bodies
  * beyond the cap (announced or streamed), depths that break recursion, NUL, lone surrogates, and
- * numbers that would silently change. Runs after admission.
+ * numbers too large to be exact. Runs after admission.
  */
 import { Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
@@ -41,16 +41,37 @@ export function input({ config, routes }: InputOptions) {
       return body;
     })
     .onTransform({ as: 'global' }, ({ request, route, query, params }) => {
-      if (request.url.includes('%00')) {
-        throw new InvalidRequest('The address holds a NUL (%00).', {
-          errors: [{ in: 'query', path: '', message: 'NUL is not possible' }],
-        });
-      }
+      assertPlainAddress(request.url);
       const integers = routes.find(request.method, route)?.integers;
       if (!integers) return;
       coerce(query, integers.query);
       coerce(params as Record<string, unknown>, integers.params);
     });
+}
+
+/** Throws 422 for a query of which a part would be guessed or lost: bad encodings, NUL, parameters given twice. */
+function assertPlainAddress(url: string): void {
+  const start = url.indexOf('?');
+  if (start < 0 && !url.includes('%00')) return;
+  const query = start < 0 ? '' : url.slice(start + 1);
+  const fault = url.includes('%00') ? 'NUL (%00) is not possible' : queryFault(query);
+  if (fault === null) return;
+  throw new InvalidRequest(`query: ${fault}.`, { errors: [{ in: 'query', path: '', message: fault }] });
+}
+
+function queryFault(query: string): string | null {
+  const names = new Set<string>();
+  try {
+    for (const pair of query.split('&')) {
+      const [name = ''] = decodeURIComponent(pair).split('=', 1);
+      if (name !== '' && names.has(name))
+        return `The parameter ${name.slice(0, 64).toWellFormed()} is given twice`;
+      names.add(name);
+    }
+    return null;
+  } catch {
+    return 'Its percent-encoding is not UTF-8';
+  }
 }
 
 /** Throws 415 for all but JSON in UTF-8 as it is: anything else would be read as what it is not. */

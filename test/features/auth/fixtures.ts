@@ -18,6 +18,8 @@ import type { Role } from '@/platform/http/permissions.ts';
 import type { Taken, TokenBuckets } from '@/platform/limits/buckets.ts';
 import { silentLogger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
+import type { RedisLink } from '@/platform/redis/link.ts';
+import type { RedisCommands } from '@/platform/redis/script.ts';
 
 type Take = Parameters<TokenBuckets['take']>[0];
 
@@ -58,6 +60,16 @@ export function countingBuckets(retryAfterMs = 1000) {
       return { allowed, remaining, retryAfterMs: allowed ? 0 : retryAfterMs, resetMs: 0, source: 'local' };
     },
   };
+}
+
+/** The little of Redis that the log-in throttle asks: single values. */
+export function rememberingRedis(): Pick<RedisLink, 'run'> {
+  const values = new Map<string, string>();
+  const client = {
+    get: async (key: string) => values.get(key) ?? null,
+    set: async (key: string, value: string) => void values.set(key, value),
+  } as unknown as RedisCommands;
+  return { run: (work) => work(client) };
 }
 
 /** Metrics that only remember counts, as `name{label}`. */
@@ -123,7 +135,7 @@ export function openAuth(db: Database, { auth, wire = null }: AuthOptions = {}) 
   const changes = new AuthChanges(wire);
   const failures = new AuthFailures(metrics);
   const tokens = new Tokens({ secrets: ['a secret of at least thirty-two bytes'], config });
-  const throttle = new LoginThrottle({ buckets: countingBuckets(), config });
+  const throttle = new LoginThrottle({ buckets: countingBuckets(), redis: rememberingRedis(), config });
   const users = new UserService({ db, audit, config, passwords, changes });
   const keys = new ApiKeyService({ db, audit, changes });
   const authenticator = new Authenticator({ db, tokens, changes, failures, log: silentLogger });

@@ -80,6 +80,18 @@ forEachDatabase('API keys', (open) => {
     expect(await auth.events('api_key.revoked')).toHaveLength(1);
   });
 
+  test('end no other key when they are shown themselves, only themselves', async () => {
+    const weak = await auth.keys.createOwn(ACTOR, principal(grace), { name: 'weak', role: 'viewer' });
+    const strong = await auth.keys.createOwn(ACTOR, principal(grace), { name: 'strong' });
+    const shown = await auth.withKey(weak.api_key);
+    if (!shown) throw new Error('no principal');
+    const attempt = auth.keys.revokeOwn(ACTOR, shown, strong.key_id);
+    await expect(attempt).rejects.toBeInstanceOf(Forbidden);
+    expect(await auth.withKey(strong.api_key)).not.toBeNull();
+    await auth.keys.revokeOwn(ACTOR, shown, weak.key_id);
+    await expect(auth.withKey(weak.api_key)).rejects.toThrow('not valid');
+  });
+
   test('of all users can be listed and revoked at the command line', async () => {
     const { key_id } = await auth.keys.create(
       ACTOR,

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
-import { bucketAddress, clientAddress, parseRanges } from '@/platform/http/address.ts';
+import { bucketAddress, clientAddress } from '@/platform/http/address.ts';
+import { parseRanges } from '@/platform/net/ranges.ts';
 
 const trusted = parseRanges(['10.0.0.0/8', '2001:db8:ffff::/48', '192.0.2.1']);
 

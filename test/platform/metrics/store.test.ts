@@ -179,6 +179,8 @@ describe('exposition', () => {
       'openmetrics',
     ],
     ['text/plain;version=0.0.4;q=1,*/*;q=0.1', 'text'],
+    ['text/plain;q=0', 'json'],
+    ['application/json;q=0, text/plain;q=0.1', 'text'],
   ] as const)('Accept %p is answered with %s', (accept, format) => {
     expect(preferredFormat(accept)).toBe(format);
   });
