@@ -12,8 +12,8 @@ export function describeWith(service: string, installed: boolean, name: string, 
   else if (requireServices) {
     describe(name, () => {
       test(`needs ${service}`, () => {
-        throw new Error(`REQUIRE_SERVICES=1, but ${service} is not installed`);
+        throw new Error(`REQUIRE_SERVICES=1, but ${service} is missing`);
       });
     });
-  } else describe.skip(`${name} (skipped: ${service} is not installed)`, suite);
+  } else describe.skip(`${name} (skipped: ${service} is missing)`, suite);
 }

@@ -33,3 +33,15 @@ export async function until<T>(
     await Bun.sleep(intervalMs);
   }
 }
+
+/** Throws when `work` is still unsettled after some turns of the event loop: it waits for something from outside. */
+export async function withoutWaiting<T>(work: Promise<T>): Promise<T> {
+  let settled = false;
+  const note = (): void => {
+    settled = true;
+  };
+  work.then(note, note);
+  for (let turn = 0; turn < 5 && !settled; turn += 1) await new Promise((next) => setImmediate(next));
+  if (!settled) throw new Error('it had to wait');
+  return work;
+}

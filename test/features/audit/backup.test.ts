@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { ADMIN, type AuditFixture, auditOver } from '@test/support/audit.ts';
 import { forEachDatabase, sqliteOpener } from '@test/support/databases.ts';
+import { describeWith } from '@test/support/services.ts';
 import { AuditBackups } from '@/features/audit/backup.ts';
 import { backupStem, parseBackupName } from '@/features/audit/backup_name.ts';
 import { trustedKeys } from '@/features/audit/keys.ts';
@@ -223,7 +224,7 @@ const unmountAll = (): void => {
 };
 afterAll(unmountAll);
 
-describe.skipIf(!mayMount)('on a full disk (needs the right to mount)', () => {
+describeWith('the right to mount', mayMount, 'on a full disk', () => {
   const open = sqliteOpener();
 
   test.each([false, true])(

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sqliteOpener } from '@test/support/databases.ts';
 import { temporaryFolder } from '@test/support/folder.ts';
+import { withoutWaiting } from '@test/support/wait.ts';
 import { writeLead } from '@test/support/writer_process.ts';
 import { sql } from 'kysely';
 import type { Database } from '@/platform/db/database.ts';
@@ -113,7 +114,7 @@ describe('the lock of another program', () => {
     const second = other.write(async () => {
       done = true;
     });
-    await Bun.sleep(50);
+    await expect(withoutWaiting(second)).rejects.toThrow('had to wait');
     expect(done).toBe(false);
     release();
     await Promise.all([first, second]);

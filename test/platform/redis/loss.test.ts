@@ -1,7 +1,7 @@
 /** A real Redis that dies, hangs, forgets, refuses to write and returns; and moves between two of them. */
 import { expect, test } from 'bun:test';
 import { describeWithRedis, freeRedisPort, startRedis } from '@test/support/redis.ts';
-import { until } from '@test/support/wait.ts';
+import { until, withoutWaiting } from '@test/support/wait.ts';
 import { TokenBuckets } from '@/platform/limits/buckets.ts';
 import { silentLogger } from '@/platform/log/log.ts';
 import { RedisLost } from '@/platform/redis/lost.ts';
@@ -9,10 +9,6 @@ import { newId } from '@/platform/time/clock.ts';
 import { embeddedBackend, keepingLogger, openLink, REAL } from './setup.ts';
 
 const BUCKET = { capacity: 1_000_000, windowSeconds: 86_400 };
-const timed = async <T>(work: Promise<T>): Promise<[T, number]> => {
-  const started = performance.now();
-  return [await work, performance.now() - started];
-};
 
 describeWithRedis('a Redis that goes away and returns', () => {
   test('calls fail at once while it is away, and work again when it is back', async () => {
@@ -23,9 +19,8 @@ describeWithRedis('a Redis that goes away and returns', () => {
     link.onStateChange((state) => states.push(state));
     await redis.kill();
     await until(() => link.state === 'lost');
-    const [error, ms] = await timed(link.run((client) => client.ping()).catch((thrown: unknown) => thrown));
-    expect(error).toBeInstanceOf(RedisLost);
-    expect(ms).toBeLessThan(20);
+    const call = link.run((client) => client.ping());
+    await expect(withoutWaiting(call)).rejects.toBeInstanceOf(RedisLost);
     await using again = await redis.again();
     await until(() => link.state === 'ready');
     expect(await link.run((client) => client.set('x', '1', 'PX', 1000))).toBe('OK');
@@ -58,12 +53,10 @@ describeWithRedis('a Redis that goes away and returns', () => {
     expect(heard).not.toContain('meanwhile');
   });
 
-  test('a link opens without Redis, in time, and finds it later', async () => {
+  test('a link opens without Redis, and finds it later', async () => {
     const port = freeRedisPort();
     const log = keepingLogger();
-    const [opened, ms] = await timed(openLink(REAL, { port, connect_timeout_ms: 200 }, log));
-    await using link = opened;
-    expect(ms).toBeLessThan(1000);
+    await using link = await openLink(REAL, { port, connect_timeout_ms: 200 }, log);
     expect(link.state).toBe('lost');
     expect(log.lines.map(({ msg }) => msg)).toEqual(['Redis lost, limits go on per worker']);
     await using _ = await startRedis({ port });
@@ -77,13 +70,11 @@ describeWithRedis('a Redis that goes away and returns', () => {
     const buckets = new TokenBuckets({ redis: link, log: silentLogger });
     const sources = new Set<string>();
     let going = true;
-    let slowest = 0;
     const load = Array.from({ length: 20 }, async (_, user) => {
       while (going) {
-        const [taken, ms] = await timed(buckets.take({ key: `user:${user}`, ...BUCKET }));
+        const taken = await buckets.take({ key: `user:${user}`, ...BUCKET });
         expect(taken.allowed).toBe(true);
         sources.add(taken.source);
-        slowest = Math.max(slowest, ms);
         await Bun.sleep(1);
       }
     });
@@ -95,7 +86,6 @@ describeWithRedis('a Redis that goes away and returns', () => {
     await until(() => sources.has('redis'));
     going = false;
     await Promise.all(load);
-    expect(slowest).toBeLessThan(400);
   });
 });
 
@@ -104,14 +94,14 @@ describeWithRedis('a Redis that hangs', () => {
     await using redis = await startRedis();
     await using link = await openLink(REAL, { port: redis.port, command_timeout_ms: 100 });
     const buckets = new TokenBuckets({ redis: link, log: silentLogger });
-    const sleeping = redis.control.call('DEBUG', 'SLEEP', '1.2');
-    const [first, firstMs] = await timed(buckets.take({ key: 'sleep', ...BUCKET }));
-    expect(first.source).toBe('local');
-    expect(firstMs).toBeWithin(80, 400);
-    expect(link.state).toBe('lost');
-    const [next, nextMs] = await timed(buckets.take({ key: 'sleep', ...BUCKET }));
+    let awake = false;
+    const sleeping = redis.control.call('DEBUG', 'SLEEP', '2').then(() => {
+      awake = true;
+    });
+    expect((await buckets.take({ key: 'sleep', ...BUCKET })).source).toBe('local');
+    expect([link.state, awake]).toEqual(['lost', false]);
+    const next = await withoutWaiting(buckets.take({ key: 'sleep', ...BUCKET }));
     expect(next.source).toBe('local');
-    expect(nextMs).toBeLessThan(20);
     await sleeping;
     await until(() => link.state === 'ready');
     expect((await buckets.take({ key: 'sleep', ...BUCKET })).source).toBe('redis');
