@@ -4,6 +4,8 @@ import { existsSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { ADMIN_PASSWORD, type RunningServer, startServer } from '@test/support/server.ts';
 import { requireServices } from '@test/support/services.ts';
+import Ajv2020 from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
 import { type Browser, chromium, type Locator } from 'playwright-core';
 
 const CHROMIUM = '/usr/bin/chromium';
@@ -38,8 +40,18 @@ interface Operation {
   tags?: string[];
   operationId?: string;
   security?: object[];
+  parameters?: { name: string; description?: string; example?: unknown; schema: Schema }[];
+  requestBody?: { content: Content };
   responses: Record<string, object>;
 }
+type Content = Record<string, { schema: Schema; example?: unknown }>;
+interface Schema {
+  [keyword: string]: unknown;
+  examples?: unknown[];
+}
+
+/** Of an answer of this route; those that all routes share stand elsewhere in the document. */
+const contentOf = (response: object): Content | undefined => (response as { content?: Content }).content;
 
 test('the document is valid OpenAPI 3 and says of every route what it is for', async () => {
   const answer = await server.request('GET', '/api/openapi.json');
@@ -53,6 +65,8 @@ test('the document is valid OpenAPI 3 and says of every route what it is for', a
   expect(result.valid).toBe(true);
   expect(document.openapi).toStartWith('3.');
   expect(Object.keys(document.components.securitySchemes).toSorted()).toEqual(['apiKey', 'bearerAuth']);
+  const ajv = new Ajv2020({ strict: false });
+  addFormats(ajv);
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, ...operation })),
   );
@@ -64,6 +78,22 @@ test('the document is valid OpenAPI 3 and says of every route what it is for', a
     expect([operation.name, Object.keys(operation.responses).some((status) => /^[23]/.test(status))]).toEqual(
       [operation.name, true],
     );
+    for (const { name, description, example, schema } of operation.parameters ?? []) {
+      expect([operation.name, name, description]).toEqual([operation.name, name, expect.any(String)]);
+      const shown = example ?? schema.examples?.[0] ?? schema.default;
+      const chosen = schema.anyOf !== undefined || schema.enum !== undefined || schema.type === 'boolean';
+      expect([operation.name, name, shown !== undefined || chosen]).toEqual([operation.name, name, true]);
+    }
+    const contents = [operation.requestBody?.content, ...Object.values(operation.responses).map(contentOf)];
+    for (const media of contents.flatMap((content) => content?.['application/json'] ?? [])) {
+      const fits = ajv.compile(media.schema);
+      fits(media.example);
+      expect([operation.name, media.example !== undefined, fits.errors ?? []]).toEqual([
+        operation.name,
+        true,
+        [],
+      ]);
+    }
     const refusals = Object.keys(operation.responses).filter((status) => /^4/.test(status));
     if (operation.security?.length)
       expect([operation.name, ...refusals]).toEqual(expect.arrayContaining(['401', '429']));

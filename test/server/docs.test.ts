@@ -113,6 +113,7 @@ describe('the OpenAPI document', () => {
         in: 'path',
         required: true,
         description: 'Which.',
+        example: '0199b6a2-5c1e-7c3a-9d41-6f0e8b2a4c77',
         schema: { type: 'string', format: 'uuid' },
       },
     ]);

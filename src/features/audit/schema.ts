@@ -25,23 +25,30 @@ export const AuditEvent = Type.Object({
     name: nullable(Type.String()),
   }),
   action: Type.String({ examples: ['lead.created'] }),
-  target: nullable(Type.Object({ type: nullable(Type.String()), id: nullable(Type.String()) })),
+  target: nullable(
+    Type.Object({ type: nullable(Type.String({ examples: ['lead'] })), id: nullable(Type.String()) }),
+  ),
   outcome: Outcome,
   request_id: nullable(Type.String()),
-  address: nullable(Type.String()),
+  address: nullable(Type.String({ examples: ['192.0.2.7'] })),
   details: Type.Union(
     [Type.Record(Type.String(), Type.Unknown()), Type.String(), Type.Array(Type.Unknown())],
     {
       description: 'Ids and names of fields, never personal values or secrets.',
     },
   ),
-  hash: nullable(Type.String(), 'SHA-256 over the hash before it and this event.'),
+  hash: nullable(
+    Type.String({ examples: ['b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9'] }),
+    'SHA-256 over the hash before it and this event.',
+  ),
 });
 export type AuditEvent = Static<typeof AuditEvent>;
 
 export const EventQuery = Type.Object(
   {
-    actor: Type.Optional(Type.String({ maxLength: 256, description: 'Id or name of who did it.' })),
+    actor: Type.Optional(
+      Type.String({ maxLength: 256, description: 'Id or name of who did it.', examples: ['grace'] }),
+    ),
     action: Type.Optional(
       Type.String({
         maxLength: 100,
@@ -52,12 +59,20 @@ export const EventQuery = Type.Object(
     ),
     outcome: Type.Optional(Outcome),
     target: Type.Optional(
-      Type.String({ maxLength: 300, description: 'A kind (`lead`), an id, or both as `lead:ID`.' }),
+      Type.String({
+        maxLength: 300,
+        description: 'A kind (`lead`), an id, or both as `lead:ID`.',
+        examples: ['lead'],
+      }),
     ),
     from: Type.Optional(time('At or after this time.')),
     to: Type.Optional(time('Before this time.')),
     cursor: Type.Optional(
-      Type.String({ format: 'uuid', description: '`next_cursor` of the page before this one.' }),
+      Type.String({
+        format: 'uuid',
+        description: '`next_cursor` of the page before this one.',
+        examples: ['0199b6a2-5c1e-7c3a-9d41-6f0e8b2a4c77'],
+      }),
     ),
     limit: Type.Integer({ default: 100, minimum: 1, maximum: 1000, description: 'Most events to return.' }),
   },

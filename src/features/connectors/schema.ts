@@ -121,7 +121,7 @@ export const ConnectorStatus = Type.Object(
       Type.Literal('unavailable'),
       Type.Literal('not_configured'),
     ]),
-    detail: Type.String({ description: 'In words.' }),
+    detail: Type.String({ description: 'In words.', examples: ['The CRM answered 200.'] }),
     latency_ms: nullable(Type.Number({ description: 'Of the question just asked; null when none was.' })),
     checked_at: Type.String({ format: 'date-time' }),
   },

@@ -93,14 +93,36 @@ export type LeadCreated = Static<typeof LeadCreated>;
 export const LeadQuery = Type.Object(
   {
     ...paging,
-    source: Type.Optional(Type.String({ maxLength: 200, description: 'Only leads of this source.' })),
-    email: Type.Optional(Type.String({ maxLength: 320, description: 'Only leads with this address.' })),
-    company: Type.Optional(Type.String({ maxLength: 300, description: 'Only leads of this company.' })),
+    source: Type.Optional(
+      Type.String({ maxLength: 200, description: 'Only leads of this source.', examples: ['website'] }),
+    ),
+    email: Type.Optional(
+      Type.String({
+        maxLength: 320,
+        description: 'Only leads with this address.',
+        examples: ['ada@example.com'],
+      }),
+    ),
+    company: Type.Optional(
+      Type.String({
+        maxLength: 300,
+        description: 'Only leads of this company.',
+        examples: ['Analytical Engines Ltd'],
+      }),
+    ),
     created_after: Type.Optional(
-      Type.String({ format: 'date-time', description: 'Created at or after this time.' }),
+      Type.String({
+        format: 'date-time',
+        description: 'Created at or after this time.',
+        examples: ['2026-01-01T00:00:00Z'],
+      }),
     ),
     created_before: Type.Optional(
-      Type.String({ format: 'date-time', description: 'Created before this time.' }),
+      Type.String({
+        format: 'date-time',
+        description: 'Created before this time.',
+        examples: ['2026-02-01T00:00:00Z'],
+      }),
     ),
   },
   { additionalProperties: false },

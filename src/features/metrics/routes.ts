@@ -8,7 +8,10 @@ import { CONTENT_TYPES, preferredFormat } from '@/platform/metrics/exposition.ts
 import { MetricsAnswer } from './schema.ts';
 import type { MetricsService } from './service.ts';
 
-const Exposition = Type.String({ description: 'The Prometheus exposition, as text.' });
+const EXPOSITION = {
+  schema: { type: 'string' as const },
+  example: '# HELP ao_redis_up Whether Redis answers.\n# TYPE ao_redis_up gauge\nao_redis_up 1\n',
+};
 
 interface Options {
   readonly metricsService: Pick<MetricsService, 'json' | 'scrape'>;
@@ -30,7 +33,7 @@ export const metricsRoutes = ({ metricsService, config }: Options) =>
     },
     {
       access: 'public',
-      response: { 200: Type.Union([MetricsAnswer, Exposition]) },
+      response: { 200: Type.Union([MetricsAnswer, Type.String()]) },
       detail: {
         operationId: 'getMetrics',
         summary: 'Metrics',
@@ -38,14 +41,18 @@ export const metricsRoutes = ({ metricsService, config }: Options) =>
           'Of all workers, whichever answers. With an `Accept` that prefers `text/plain` or ' +
           '`application/openmetrics-text`: the Prometheus exposition. Needs credentials when ' +
           '`monitoring.public_metrics` is false.',
-        'x-refusals': { 401: 'No credentials, while `monitoring.public_metrics` is false.' },
+        security: [{}, { bearerAuth: [] }, { apiKey: [] }],
+        'x-refusals': {
+          401: 'No credentials, while `monitoring.public_metrics` is false.',
+          429: 'The limit is used up, while `monitoring.public_metrics` is false.',
+        },
         responses: {
           200: {
             description: 'In the format that `Accept` prefers.',
             content: {
               'application/json': { schema: JSON.parse(JSON.stringify(MetricsAnswer)) },
-              'text/plain': { schema: { type: 'string' } },
-              'application/openmetrics-text': { schema: { type: 'string' } },
+              'text/plain': EXPOSITION,
+              'application/openmetrics-text': EXPOSITION,
             },
           },
         },

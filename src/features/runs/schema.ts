@@ -1,7 +1,7 @@
 /** Runs as the API shows them, and the request that starts one by hand. */
 import { type Static, Type } from '@sinclair/typebox';
 import { LeadInput } from '@/features/leads/schema.ts';
-import { nullable } from '@/platform/http/schemas.ts';
+import { nullable, paging } from '@/platform/http/schemas.ts';
 
 const time = (description: string) => Type.String({ format: 'date-time', description });
 
@@ -66,9 +66,9 @@ export type WorkflowStatus = Static<typeof WorkflowStatus>;
 const run = {
   id: Type.String(),
   workflow_id: Type.String(),
-  workflow_version: Type.Integer(),
+  workflow_version: Type.Integer({ minimum: 1 }),
   lead_id: nullable(Type.String()),
-  trigger: Type.String(),
+  trigger: Type.String({ examples: ['lead.created'] }),
   status: Status,
   step_index: Type.Integer({ description: 'Index of the next step; the number of steps at the end.' }),
   attempt: Type.Integer({ description: 'Attempts made of that step so far.' }),
@@ -89,11 +89,14 @@ export const RunDetail = Type.Object(
     attempts: Type.Array(
       Type.Object({
         step_index: Type.Integer(),
-        step_id: Type.String(),
-        step_type: Type.String(),
-        attempt: Type.Integer(),
+        step_id: Type.String({ examples: ['crm'] }),
+        step_type: Type.String({ examples: ['crm.upsert'] }),
+        attempt: Type.Integer({ minimum: 1 }),
         outcome: Type.Union([Type.Literal('succeeded'), Type.Literal('failed')]),
-        output: Type.Unknown(),
+        output: Type.Unknown({
+          description: 'Null for a failed attempt.',
+          examples: [{ crm_id: '4711', status: 201 }],
+        }),
         error: nullable(Type.String()),
         started_at: time('Start of the attempt.'),
         finished_at: time('End of the attempt.'),
@@ -106,12 +109,28 @@ export type RunDetail = Static<typeof RunDetail>;
 
 export const RunQuery = Type.Object(
   {
-    workflow_id: Type.Optional(Type.String({ maxLength: 100 })),
-    lead_id: Type.Optional(Type.String({ maxLength: 100 })),
-    status: Type.Optional(Status),
-    limit: Type.Integer({ default: 100, minimum: 1, maximum: 1000 }),
+    workflow_id: Type.Optional(
+      Type.String({
+        maxLength: 100,
+        description: 'Only runs of this workflow.',
+        examples: ['0199b6a2-5c1e-7c3a-9d41-6f0e8b2a4c77'],
+      }),
+    ),
+    lead_id: Type.Optional(
+      Type.String({
+        maxLength: 100,
+        description: 'Only runs for this lead.',
+        examples: ['0199b6a2-5c1e-7c3a-9d41-6f0e8b2a4c77'],
+      }),
+    ),
+    status: Type.Optional({ ...Status, description: 'Only runs in this state.' }),
+    limit: paging.limit,
     before: Type.Optional(
-      Type.String({ maxLength: 100, description: 'The `next` of the page before: older runs follow.' }),
+      Type.String({
+        maxLength: 100,
+        description: 'The `next` of the page before: older runs follow.',
+        examples: ['0199b6a2-5c1e-7c3a-9d41-6f0e8b2a4c77'],
+      }),
     ),
   },
   { additionalProperties: false },

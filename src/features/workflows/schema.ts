@@ -16,7 +16,10 @@ const fields = {
 
 /** Only the outline: each step is checked against the schema of its own type, so that errors name the field. */
 const Step = Type.Unsafe<{ id: string; type: string; [parameter: string]: unknown }>(
-  Type.Object({ id: Type.String(), type: Type.String() }, { additionalProperties: true }),
+  Type.Object(
+    { id: Type.String(), type: Type.String() },
+    { additionalProperties: true, examples: [{ id: 'crm', type: 'crm.upsert' }] },
+  ),
 );
 
 const EXAMPLE = {
@@ -94,5 +97,5 @@ export const WorkflowId = Type.Object({
 });
 export const WorkflowVersionId = Type.Object({
   ...WorkflowId.properties,
-  version: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
+  version: Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: 'Number of the version.' }),
 });

@@ -63,6 +63,8 @@ interface Trait {
   readonly writes: boolean;
   /** Whether it heeds `If-Match`. */
   readonly conditional: boolean;
+  /** Whether it heeds `Idempotency-Key`. */
+  readonly keyed: boolean;
 }
 
 const answer = (
@@ -102,7 +104,12 @@ export const ERROR_RESPONSES = [
     ({ access }) => access !== 'public' && access !== 'authenticated',
   ),
   answer('404', 'NotFound', 'There is no such thing.', ({ namesOne }) => namesOne),
-  answer('409', 'Conflict', 'Not possible as things are.', named),
+  answer(
+    '409',
+    'Conflict',
+    'Not possible as things are, such as an `Idempotency-Key` whose result was deleted since.',
+    ({ keyed }) => keyed,
+  ),
   answer(
     '412',
     'PreconditionFailed',

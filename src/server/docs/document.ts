@@ -7,6 +7,7 @@ import { swagger } from '@elysiajs/swagger';
 import { type AnyElysia, Elysia } from 'elysia';
 import type { Access } from '@/platform/http/context.ts';
 import { ERROR_RESPONSES, HEADERS, PROBLEM_SCHEMA, REQUEST_HEADERS, type RouteNotes } from './answers.ts';
+import { type ExampleSchema, exampleOf } from './example.ts';
 
 type Json = Record<string, unknown>;
 
@@ -128,7 +129,9 @@ function exact(method: string, described: Operation, detail: Json): Operation {
   const responses = Object.fromEntries(
     Object.entries({ ...(operation.responses ?? { 200: {} }), ...written }).map(([status, response]) => [
       status,
-      written[status] ?? exactResponse(status, response),
+      written[status]
+        ? { ...written[status], content: withExamples(written[status].content) }
+        : exactResponse(status, response),
     ]),
   );
   const errors = ERROR_RESPONSES.filter(({ given }) =>
@@ -139,6 +142,7 @@ function exact(method: string, described: Operation, detail: Json): Operation {
       namesOne: parameters.some((parameter) => parameter.in === 'path'),
       writes: method !== 'get',
       conditional: heeded.includes('If-Match'),
+      keyed: heeded.includes('Idempotency-Key'),
     }),
   ).map(({ status, name }): [string, Json] => [status, { $ref: `#/components/responses/${name}` }]);
   const noted = Object.entries(refusals).map(([status, description]): [string, Json] => {
@@ -154,13 +158,16 @@ function exact(method: string, described: Operation, detail: Json): Operation {
 }
 
 /** Only what a parameter may have: the plugin copies everything of its schema beside it. */
-function exactParameter({ name, in: place, required, description, schema = {} }: Json): Json {
-  const { description: described = description, ...rest } = schema as Json;
+function exactParameter({ name, in: place, required, description, examples, schema = {} }: Json): Json {
+  const { description: described = description, ...given } = schema as Json;
+  const rest = examples === undefined ? given : { ...given, examples };
   return {
     name,
     in: place,
     required: required === true && !('default' in rest),
     ...(described === undefined ? {} : { description: described }),
+    // Only of what must be given: Swagger UI fills it in, and a filter that nobody chose would hide things.
+    ...(place === 'path' ? { example: exampleOf(rest, String(name)) } : {}),
     schema: rest,
   };
 }
@@ -179,7 +186,21 @@ function tidy(value: unknown): unknown {
   );
 }
 function onlyJson(content: Record<string, Json> | undefined): Record<string, Json> {
-  return { [JSON_TYPE]: content?.[JSON_TYPE] ?? {} };
+  return { [JSON_TYPE]: withExample(content?.[JSON_TYPE] ?? {}) };
+}
+
+const withExamples = (content: unknown): Json =>
+  Object.fromEntries(
+    Object.entries((content ?? {}) as Record<string, Json>).map(([type, media]) => [
+      type,
+      withExample(media),
+    ]),
+  );
+
+/** Whole, so that no reader has to put it together from the examples of the fields. */
+function withExample(media: Json): Json {
+  const example = exampleOf((media.schema ?? {}) as ExampleSchema);
+  return example === undefined ? media : { ...media, example };
 }
 
 const EMPTY = new Set(['204', '304']);
