@@ -96,6 +96,7 @@ test.each([
     `{"email":"a@example.com","custom_fields":{"a":${'['.repeat(10_000)}${']'.repeat(10_000)}}}`,
   ],
   ['a number beyond all bounds', '{"email":"a@example.com","custom_fields":{"a":1e999}}'],
+  ['an address that lower case makes too long', JSON.stringify({ email: `${'İ'.repeat(200)}@example.com` })],
   ['an array where an object belongs', '[]'],
   ['null', 'null'],
 ])('a body that no store can keep faithfully: %s', async (_name, text) => {

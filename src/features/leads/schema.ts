@@ -5,13 +5,16 @@ import { nullable, pageFields, paging } from '@/platform/http/schemas.ts';
 const text = (maxLength: number, description: string, example: string) =>
   nullable(Type.String({ maxLength, description, examples: [example] }));
 
+/** Also of the stored form, which lower case can make longer than what was given. */
+export const LONGEST_EMAIL = 320;
+
 /** What a client may set. Absent and null mean the same on creation. */
 const fields = {
   first_name: text(200, 'Given name.', 'Ada'),
   last_name: text(200, 'Family name.', 'Lovelace'),
   email: nullable(
     Type.String({
-      maxLength: 320,
+      maxLength: LONGEST_EMAIL,
       pattern: '^\\s*[^\\s@]+@[^\\s@]+\\s*$',
       description: 'Kept trimmed and in lower case.',
       examples: ['ada@example.com'],
@@ -69,7 +72,7 @@ export const Lead = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),
     ...fields,
-    email: text(320, 'E-mail address.', 'ada@example.com'),
+    email: text(LONGEST_EMAIL, 'E-mail address.', 'ada@example.com'),
     custom_fields: customFields(Type.String()),
     crm_id: text(500, 'Id of the record in the CRM, once a workflow has put it there.', '4711'),
     version: Type.Integer({ minimum: 1, description: 'Grows with each change; the ETag.' }),

@@ -9,7 +9,15 @@ import type { Actor } from '@/platform/http/context.ts';
 import { requireVersion } from '@/platform/http/etag.ts';
 import type { Idempotency, KeyedRequest } from '@/platform/http/idempotency.ts';
 import { iso, newId, now } from '@/platform/time/clock.ts';
-import type { Lead, LeadCreated, LeadInput, LeadPage, LeadPatch, LeadQuery } from './schema.ts';
+import {
+  type Lead,
+  type LeadCreated,
+  type LeadInput,
+  type LeadPage,
+  type LeadPatch,
+  type LeadQuery,
+  LONGEST_EMAIL,
+} from './schema.ts';
 import {
   countLeads,
   deleteLead,
@@ -73,6 +81,12 @@ function textFields(input: LeadInput): TextFields {
   if (IDENTIFYING.every((name) => fields[name] === null)) {
     const detail = `A lead needs at least one of ${IDENTIFYING.join(', ')}.`;
     throw new InvalidRequest(detail, { errors: [{ in: 'body', path: '', message: detail }] });
+  }
+  if (fields.email !== null && fields.email.length > LONGEST_EMAIL) {
+    const message = `Longer than ${LONGEST_EMAIL} characters in lower case`;
+    throw new InvalidRequest(`body/email: ${message}.`, {
+      errors: [{ in: 'body', path: '/email', message }],
+    });
   }
   return fields;
 }
