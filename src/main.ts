@@ -1,17 +1,18 @@
 /** The entry of the one executable: a command line, or, as the supervisor starts it again, a worker. */
-import { allPrinted, endWithReader } from '@/cli/output.ts';
+import { flushed, outliveReader } from '@/cli/output.ts';
 import { runCommandLine } from '@/cli/run.ts';
 import { WORKER_COMMAND } from '@/supervisor/worker_process.ts';
 
 async function main(): Promise<void> {
   const argv = process.argv.slice(2);
-  if (argv[0] === WORKER_COMMAND) {
+  // Without a channel to a supervisor it is a word that somebody has typed.
+  if (argv[0] === WORKER_COMMAND && process.send) {
+    outliveReader();
     const { runWorker } = await import('@/server/worker.ts');
     return runWorker();
   }
-  endWithReader();
   const exitCode = await runCommandLine(argv);
-  await allPrinted();
+  await flushed();
   process.exit(exitCode);
 }
 

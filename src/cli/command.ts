@@ -91,7 +91,7 @@ export function parseWords(command: Command, argv: readonly string[]): Words {
       if (token.value !== undefined) throw wrong(command, `${token.rawName} takes no value`);
       flags.set(token.name, true);
     } else {
-      const missing = token.value === undefined || (!token.inlineValue && token.value.startsWith('--'));
+      const missing = !token.value || (!token.inlineValue && token.value.startsWith('--'));
       if (missing) throw wrong(command, `${token.rawName} needs a value: ${token.rawName} ${flag.value}`);
       flags.set(token.name, token.value);
     }

@@ -1,16 +1,26 @@
 /** `key …`: API keys, for programs that act as a user. */
 import { Value } from '@sinclair/typebox/value';
 import { ApiKeyInput } from '@/features/auth/schema.ts';
-import { CommandFailure } from '@/platform/errors/problem.ts';
+import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
 import { ROLES } from '@/platform/http/permissions.ts';
 import { type Command, oneOf, wholeNumber } from './command.ts';
 import { CONFIG_FLAG, DATA_FLAG, JSON_FLAG } from './locations.ts';
-import { print, printJson, printTable, remark } from './output.ts';
-import { inSession } from './session.ts';
+import { allPrinted, print, printJson, printTable, remark } from './output.ts';
+import { inSession, type Session } from './session.ts';
 import { findUser } from './user.ts';
 
 const PLACES = { ...CONFIG_FLAG, ...DATA_FLAG };
 const MAX_DAYS = 3650;
+
+/** A key that could not be printed is one that nobody can use and nobody has seen: it is ended again. */
+async function shownOrRevoked(session: Session, keyId: string): Promise<void> {
+  try {
+    await allPrinted();
+  } catch (error) {
+    await session.keys.revoke(session.actor, keyId, null);
+    throw new CommandFailure(`${messageOf(error)}; the key was revoked again`, 1, { cause: error });
+  }
+}
 
 export const keyCommands: readonly Command[] = [
   {
@@ -55,10 +65,10 @@ export const keyCommands: readonly Command[] = [
         const error = Value.Errors(ApiKeyInput, input).First();
         if (error) throw new CommandFailure(`${error.path.slice(1)} is not valid: ${error.message}`, 2);
         const made = await session.keys.create(session.actor, { id: owner.user_id, role: owner.role }, input);
-        if (words.isSet('json')) {
-          printJson(made);
-        } else {
-          print(made.api_key);
+        if (words.isSet('json')) printJson(made);
+        else print(made.api_key);
+        await shownOrRevoked(session, made.key_id);
+        if (!words.isSet('json')) {
           const end = made.expires_at ? `expires ${made.expires_at}` : 'never expires';
           remark(
             `key ${made.key_id} of ${owner.username}, role ${made.role}, ${end}; it cannot be shown again`,

@@ -6,7 +6,7 @@ import { asksForHelp, type Command, parseWords } from './command.ts';
 import { configCommands } from './config.ts';
 import { commandHelp, type Group, groupHelp, PROGRAM, programHelp } from './help.ts';
 import { keyCommands } from './key.ts';
-import { print, remark } from './output.ts';
+import { allPrinted, endWithReader, outliveReader, print, remark } from './output.ts';
 import { serve } from './serve.ts';
 import { userCommands } from './user.ts';
 import { version } from './version.ts';
@@ -81,8 +81,12 @@ async function dispatch(argv: readonly string[]): Promise<number> {
 
 /** Carries out one command line; resolves with the exit code. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  if (argv[0] === serve.name) outliveReader();
+  else endWithReader();
   try {
-    return await dispatch(argv);
+    const exitCode = await dispatch(argv);
+    if (argv[0] !== serve.name) await allPrinted();
+    return exitCode;
   } catch (error) {
     if (error instanceof CommandFailure) {
       remark(`${PROGRAM}: ${error.message}`);

@@ -4,6 +4,7 @@
  * of it is kept as the cause of its death.
  */
 import { statSync } from 'node:fs';
+import { processVariables, withoutOurs } from '@/platform/config/environment.ts';
 import type { ToSupervisor, ToWorker } from '@/platform/ipc/messages.ts';
 
 /** The hidden command by which the executable becomes a worker. */
@@ -61,6 +62,7 @@ export function spawnWorker(command: readonly string[], listener: WorkerListener
     stdin: 'ignore',
     stdout: 'inherit',
     stderr: 'pipe',
+    env: withoutOurs(processVariables()),
     serialization: 'json',
     ipc: (message: ToSupervisor) => listener.message(message),
   });

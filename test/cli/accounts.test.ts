@@ -157,3 +157,26 @@ describe('a data folder is refused', () => {
     expect(stderr).toContain('belongs to another user (id 12345)');
   });
 });
+
+test('output that cannot be written is a failure, and a key that nobody has seen is revoked', async () => {
+  await using own = await startedOnce();
+  const stdout = Bun.file('/dev/full');
+  const run = (args: readonly string[], options?: CommandOptions): Promise<Ended> =>
+    runCommand([...args, '--data-dir', own.path], options);
+  for (const args of [
+    ['user', 'list'],
+    ['audit', 'tail'],
+    ['audit', 'backup'],
+  ]) {
+    const { code, stderr } = await run(args, { stdout });
+    expect([args, code, stderr]).toEqual([
+      args,
+      1,
+      expect.stringContaining('the output could not be written: ENOSPC'),
+    ]);
+  }
+  const { code, stderr } = await run(['key', 'create', 'admin', 'lost'], { stdout });
+  expect(code).toBe(1);
+  expect(stderr).toContain('the key was revoked again');
+  expect(JSON.parse((await run(['key', 'list', '--json'])).stdout).keys).toEqual([]);
+});

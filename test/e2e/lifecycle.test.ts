@@ -1,11 +1,12 @@
 /** Start, refusal to start, reload and stop of the compiled binary. */
 import { describe, expect, test } from 'bun:test';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   mergeConfig,
   newFolder,
   type RunningServer,
+  runBinary,
   spawnServer,
   startServer,
 } from '@test/support/server.ts';
@@ -122,6 +123,44 @@ describe('workers', () => {
     await server.stop('SIGKILL');
     await until(() => workers.every((pid) => !alive(pid)));
   });
+});
+
+describe('a server whose log nobody reads any more', () => {
+  test('goes on, is reloaded and stops in good order', async () => {
+    const dataDir = newFolder();
+    const server = spawnServer({ workers: 1, dataDir });
+    try {
+      await server.logged(({ msg }) => msg === 'listening', 30_000);
+      await server.stopReading();
+      server.child.kill('SIGHUP');
+      for (let call = 0; call < 5; call += 1) {
+        expect((await server.request('GET', '/health')).status).toBe(200);
+      }
+      expect(await server.stop()).toBe(0);
+      const { stdout } = await runBinary(['audit', 'tail', '--json', '--data-dir', dataDir]);
+      expect(stdout).toContain('"action":"config.reloaded"');
+      expect(stdout).toContain('"action":"server.stopped"');
+    } finally {
+      await server.stop('SIGKILL');
+      rmSync(dataDir, { recursive: true });
+    }
+  });
+});
+
+test('no secret is in the environment of a worker', async () => {
+  const env = {
+    JWT_SECRET: 'a secret that signs the tokens of this server',
+    AO_ENCRYPTION_KEY: Buffer.alloc(32, 7).toString('base64'),
+    AO_REDIS__PASSWORD: 'a password of redis',
+    DATABASE_URL: 'sqlite:named.sqlite3',
+    TZ: 'Europe/Vienna',
+  };
+  await using server = await startServer({ workers: 1, env });
+  const [pid = 0] = server.workerPids();
+  const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+  const names = environment.map((entry) => entry.split('=')[0]);
+  expect(names).toContain('TZ');
+  expect(names.filter((name) => /^(AO_|JWT_|DATABASE_)/.test(name ?? ''))).toEqual([]);
 });
 
 describe('SIGHUP', () => {

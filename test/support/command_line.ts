@@ -22,6 +22,8 @@ export interface Ended {
 export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** Where standard output goes, instead of into the result. */
+  readonly stdout?: Bun.BunFile;
 }
 
 export async function runCommand(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
@@ -29,11 +31,11 @@ export async function runCommand(args: readonly string[], options: CommandOption
     cwd: ROOT,
     env: { PATH: Bun.env.PATH ?? '', ...options.env },
     stdin: options.stdin === undefined ? 'ignore' : new TextEncoder().encode(options.stdin),
-    stdout: 'pipe',
+    stdout: options.stdout ?? 'pipe',
     stderr: 'pipe',
   });
   const [stdout, stderr, code] = await Promise.all([
-    new Response(child.stdout).text(),
+    child.stdout instanceof ReadableStream ? new Response(child.stdout).text() : '',
     new Response(child.stderr).text(),
     child.exited,
   ]);

@@ -64,6 +64,7 @@ export class RunningServer implements AsyncDisposable {
   readonly lines: string[] = [];
   private readonly waiting = new Set<() => void>();
   private token: string | null = null;
+  private readonly readers: { cancel(): Promise<void> }[] = [];
 
   constructor(
     readonly child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>,
@@ -111,6 +112,11 @@ export class RunningServer implements AsyncDisposable {
         waiting.add(done);
       });
     }
+  }
+
+  /** As when the reader of the log dies: its end of the pipe is closed. */
+  async stopReading(): Promise<void> {
+    for (const reader of this.readers) await reader.cancel();
   }
 
   async request(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
@@ -179,8 +185,12 @@ export class RunningServer implements AsyncDisposable {
   private async read(stream: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
     let rest = '';
-    for await (const chunk of stream) {
-      const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    const reader = stream.getReader();
+    this.readers.push(reader);
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const parts = (rest + decoder.decode(value, { stream: true })).split('\n');
       rest = parts.pop() ?? '';
       this.lines.push(...parts);
       for (const wake of [...this.waiting]) wake();

@@ -29,3 +29,10 @@ export function readEnvironment(variables: Variables = processVariables()): Envi
     mode: value('AO_ENV')?.toLowerCase() === 'production' ? 'production' : 'development',
   };
 }
+
+/** The variables that do not configure this program: ours may hold secrets, and anybody of the same user sees them. */
+export function withoutOurs(variables: Variables): Variables {
+  return Object.fromEntries(
+    Object.entries(variables).filter(([name]) => !/^(AO_|JWT_SECRET|DATABASE_URL$)/.test(name)),
+  );
+}

@@ -147,6 +147,8 @@ describe('opening', () => {
     ['sqlite:', 'names no file'],
     ['sqlite::memory:', 'names no file'],
     ['mysql://x', 'must start with'],
+    ['sqlite:../x.db', 'outside the data folder'],
+    ['sqlite:/elsewhere/x.db', 'outside the data folder'],
   ])('refuses %p', async (url, message) => {
     await expect(opening(url)).rejects.toThrow(message);
   });

@@ -72,13 +72,23 @@ export async function openSqlite(options: SqliteOptions): Promise<Database> {
   };
 }
 
-/** Where the file of a `sqlite:` URL is. Throws CommandFailure (exit 2) for a URL that names none. */
+/**
+ * Where the file of a `sqlite:` URL is. Throws CommandFailure (exit 2) for a URL that names none, or one outside the
+ * data folder: two servers could write to it, each with its own lock, turns and secrets.
+ */
 export function filePath({ url, paths }: Pick<SqliteOptions, 'url' | 'paths'>): string {
   const file = url.replace(/^sqlite:(\/\/(?=\/))?/, '');
   if (file === '' || file.startsWith(':')) {
     throw new CommandFailure(`database.url ${url} names no file: write sqlite:FILE`, 2);
   }
-  return resolve(paths.root, file);
+  const path = resolve(paths.root, file);
+  if (!path.startsWith(`${resolve(paths.root)}/`)) {
+    throw new CommandFailure(
+      `database.url ${url} is outside the data folder ${paths.root}: name a file in it, and the folder with --data-dir`,
+      2,
+    );
+  }
+  return path;
 }
 
 function openFile(path: string): { write: SqliteConnection; read: SqliteConnection } {
