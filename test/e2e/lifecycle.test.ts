@@ -116,6 +116,29 @@ describe('workers', () => {
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
   });
 
+  test('go on writing and answering while their supervisor hangs', async () => {
+    await using server = await startServer({ workers: 2 });
+    const token = await server.adminToken();
+    const post = () =>
+      server.request('POST', '/api/leads', {
+        token,
+        headers: { connection: 'close' },
+        body: { email: `${crypto.randomUUID()}@example.com` },
+      });
+    server.child.kill('SIGSTOP');
+    try {
+      const answers = await Promise.all(Array.from({ length: 10 }, post));
+      expect(answers.filter(({ status }) => status !== 201)).toEqual([]);
+    } finally {
+      server.child.kill('SIGCONT');
+    }
+    const workers = server.workerPids();
+    await until(async () => (await server.request('GET', '/health')).json().status === 'healthy');
+    expect((await post()).status).toBe(201);
+    expect(server.workerPids()).toEqual(workers);
+    expect(await server.stop()).toBe(0);
+  }, 60_000);
+
   test('a supervisor killed by SIGKILL takes its workers with it', async () => {
     await using server = await startServer({ workers: 2 });
     const workers = server.workerPids();

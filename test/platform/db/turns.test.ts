@@ -9,7 +9,7 @@ import { migrate } from '@/platform/db/migrate.ts';
 import { openDatabase } from '@/platform/db/open.ts';
 import { serveTurns } from '@/platform/db/turns.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
-import { silentLogger } from '@/platform/log/log.ts';
+import { createLogger, silentLogger } from '@/platform/log/log.ts';
 
 const WRITER = Bun.fileURLToPath(import.meta.resolve('../../support/writer_process.ts'));
 const HOLDER = Bun.fileURLToPath(import.meta.resolve('../../support/holder_process.ts'));
@@ -22,12 +22,16 @@ interface Stage {
   readonly folder: TemporaryFolder;
   readonly turns: { close(): Promise<void> };
   readonly open: () => Promise<Database>;
+  /** What the server of turns has logged. */
+  readonly lines: string[];
 }
 
 /** A data folder with a migrated database whose turns are served. */
 async function stage(): Promise<Stage> {
   const folder = temporaryFolder();
-  const turns = await serveTurns(folder.paths.turnsSocket, silentLogger);
+  const lines: string[] = [];
+  const log = createLogger({ write: (line) => void lines.push(line) });
+  const turns = await serveTurns(folder.paths.turnsSocket, log);
   const open = async (): Promise<Database> => {
     const options = {
       url: 'sqlite:test.sqlite3',
@@ -44,7 +48,7 @@ async function stage(): Promise<Stage> {
     () => turns.close(),
   );
   await migrate(await open(), silentLogger);
-  return { folder, turns, open };
+  return { folder, turns, open, lines };
 }
 
 /** A process that says `inside` from within a write transaction, or `holding` while it only keeps the turn. */
@@ -65,11 +69,8 @@ async function holder(folder: TemporaryFolder, where: 'inside' | 'holding'): Pro
 const sources = async (db: Database): Promise<(string | null)[]> =>
   (await db.read.selectFrom('leads').select('source').execute()).map(({ source }) => source);
 
-const timed = async (work: () => Promise<unknown>): Promise<number> => {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
-};
+const TAKEN = 'holder does not react';
+const WRITING_MS = 1_500;
 
 test('four processes write at once: all get their share, none is blocked, nothing is lost', async () => {
   const { folder, open } = await stage();
@@ -79,7 +80,7 @@ test('four processes write at once: all get their share, none is blocked, nothin
       { length: 4 },
       () =>
         new Promise<WriterReport>((resolve) => {
-          Bun.spawn([process.execPath, WRITER, folder.path, '4', '1500'], {
+          Bun.spawn([process.execPath, WRITER, folder.path, '4', String(WRITING_MS)], {
             ipc: resolve,
             stdio: ['ignore', 'inherit', 'inherit'],
           });
@@ -89,8 +90,9 @@ test('four processes write at once: all get their share, none is blocked, nothin
   const written = reports.map((report) => report.written);
   const total = written.reduce((sum, count) => sum + count, 0);
   expect(Math.min(...written)).toBeGreaterThan(total / 4 / 2);
-  expect(Math.max(...reports.map(({ slowestMs }) => slowestMs))).toBeLessThan(500);
-  expect(Math.max(...reports.map(({ loopBlockedMs }) => loopBlockedMs))).toBeLessThan(250);
+  // A writer that starves waits as long as the others write, and one that waits inside SQLite blocks as long.
+  expect(Math.max(...reports.map(({ slowestMs }) => slowestMs))).toBeLessThan(WRITING_MS / 2);
+  expect(Math.max(...reports.map(({ loopBlockedMs }) => loopBlockedMs))).toBeLessThan(WRITING_MS / 2);
   expect((await sources(db)).length).toBe(total);
 });
 
@@ -106,18 +108,20 @@ describe('a holder of the turn', () => {
   });
 
   test('that keeps the turn idle gives it back when asked', async () => {
-    const { folder, open } = await stage();
+    const { folder, open, lines } = await stage();
     const db = await open();
     await holder(folder, 'holding');
-    expect(await timed(() => db.write((trx) => writeLead(trx, 'other')))).toBeLessThan(250);
+    await db.write((trx) => writeLead(trx, 'other'));
+    expect(lines.join()).not.toContain(TAKEN);
   });
 
   test('that is stopped loses the turn after a moment, and may go on later', async () => {
-    const { folder, open } = await stage();
+    const { folder, open, lines } = await stage();
     const db = await open();
     const child = await holder(folder, 'holding');
     child.kill('SIGSTOP');
-    expect(await timed(() => db.write((trx) => writeLead(trx, 'other')))).toBeLessThan(3_000);
+    await db.write((trx) => writeLead(trx, 'other'));
+    expect(lines.join()).toContain(TAKEN);
     child.kill('SIGCONT');
     child.send('write');
     await until(async () => (await sources(db)).includes('holder again'), {
@@ -152,7 +156,7 @@ describe('without a server of turns', () => {
     await Promise.all([db, other, other].map((each) => each.write((trx) => writeLead(trx, 'alone'))));
     const back = await serveTurns(folder.paths.turnsSocket, silentLogger);
     clearings.push(() => back.close());
-    await until(async () => (await timed(() => db.write((trx) => writeLead(trx, 'again')))) < 100);
+    await db.write((trx) => writeLead(trx, 'again'));
     expect((await sources(db)).filter((source) => source === 'alone')).toHaveLength(3);
   });
 });

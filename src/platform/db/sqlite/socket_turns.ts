@@ -1,11 +1,10 @@
 /**
- * Turns granted by the supervisor over its socket. While nobody serves it (the supervisor is starting, or gone),
- * writing goes on after a short wait under SQLite's own lock: turns are for fairness, not for safety.
+ * Turns granted by the supervisor over its socket. While nobody grants them (the supervisor is starting, stopped or
+ * gone), writing goes on after a short wait under SQLite's own lock: turns are for fairness, not for safety.
  */
 import { existsSync } from 'node:fs';
 import type { Socket } from 'bun';
 import type { Logger } from '@/platform/log/log.ts';
-import { now } from '@/platform/time/clock.ts';
 import { TURN } from '../turn_order.ts';
 import type { Turns } from './turn.ts';
 
@@ -14,10 +13,16 @@ const RECONNECT_MS = 100;
 const APPEAR_MS = 5_000;
 /** How long a writer waits for a lost socket to come back before it goes on without. */
 const GRACE_MS = 1_000;
+/**
+ * How long it waits for a turn. A holder that does not react loses its own after a second, so this is a supervisor that
+ * does not answer, or more processes than any machine should have.
+ */
+const TURN_MS = 5_000;
 
 export class SocketTurns implements Turns {
   private socket: Socket<undefined> | null = null;
   private waiter: (() => void) | null = null;
+  private patience: ReturnType<typeof setTimeout> | undefined;
   private has = false;
   private inUse = false;
   /** Somebody else waits: give the turn back after this batch. */
@@ -25,6 +30,8 @@ export class SocketTurns implements Turns {
   /** The server knows that this process wants the turn. */
   private queued = false;
   private closed = false;
+  /** A turn was waited for in vain: the next ones are not, until the server is heard again. */
+  private unanswered = false;
 
   private constructor(
     private readonly path: string,
@@ -41,9 +48,9 @@ export class SocketTurns implements Turns {
   /** For a process that belongs to a server: waits for the socket, and goes on looking for it if it does not come. */
   static async awaited(path: string, log: Logger): Promise<SocketTurns> {
     const turns = new SocketTurns(path, log);
-    const deadline = now() + APPEAR_MS;
+    const deadline = performance.now() + APPEAR_MS;
     while (!(await turns.open())) {
-      if (now() > deadline) {
+      if (performance.now() > deadline) {
         turns.lost();
         break;
       }
@@ -62,7 +69,8 @@ export class SocketTurns implements Turns {
     return new Promise((resolve) => {
       this.waiter = resolve;
       if (this.socket) this.ask();
-      else setTimeout(() => this.goOnWithout(resolve), GRACE_MS);
+      const patienceMs = this.unanswered ? 0 : this.socket ? TURN_MS : GRACE_MS;
+      this.patience = setTimeout(() => this.goOnWithout(resolve), patienceMs);
     });
   }
 
@@ -100,6 +108,7 @@ export class SocketTurns implements Turns {
   }
 
   private receive(byte: number): void {
+    this.unanswered = false;
     if (byte === TURN.yield) {
       if (!this.has) return;
       this.owed = true;
@@ -126,23 +135,33 @@ export class SocketTurns implements Turns {
 
   private wake(): void {
     const { waiter } = this;
+    clearTimeout(this.patience);
     this.waiter = null;
     waiter?.();
   }
 
   private goOnWithout(waiter: () => void): void {
-    if (this.waiter === waiter && !this.socket) this.wake();
+    if (this.waiter !== waiter) return;
+    if (this.socket && !this.unanswered) {
+      this.unanswered = true;
+      this.log.warn('write turns: none is granted, writing under the lock of the database');
+    }
+    this.wake();
   }
 
   private lost(): void {
     this.socket = null;
+    this.unanswered = false;
     this.has = false;
     this.owed = false;
     this.queued = false;
     if (this.closed) return;
     this.log.warn('write turns: the supervisor does not serve them, writing under the lock of the database');
     const { waiter } = this;
-    if (waiter) setTimeout(() => this.goOnWithout(waiter), GRACE_MS);
+    if (waiter) {
+      clearTimeout(this.patience);
+      this.patience = setTimeout(() => this.goOnWithout(waiter), GRACE_MS);
+    }
     void this.reconnect();
   }
 

@@ -4,7 +4,7 @@
  * A caller is answered after the commit; a caller that fails is undone alone.
  */
 import { StorageFull, Unavailable } from '@/platform/errors/problem.ts';
-import { now, random } from '@/platform/time/clock.ts';
+import { random } from '@/platform/time/clock.ts';
 import type { Transaction } from '../database.ts';
 import { type DialectParts, kyselyOver, StatementExecutor } from '../executor.ts';
 import type { SqliteConnection } from './connection.ts';
@@ -108,14 +108,14 @@ export class Writer {
   /** Tries until the lock is free. Only processes outside the turns can hold it now, so this is rare. */
   private async begin(): Promise<void> {
     const { connection, path } = this.options;
-    const deadline = now() + BUSY_LIMIT_MS;
+    const deadline = performance.now() + BUSY_LIMIT_MS;
     for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 20)) {
       try {
         connection.command('begin immediate');
         return;
       } catch (error) {
         if (!isBusy(error)) throw translated(error, path);
-        if (now() > deadline) {
+        if (performance.now() > deadline) {
           throw new Unavailable('Another process keeps the database locked.', {
             headers: { 'retry-after': '5' },
             cause: error,
