@@ -21,6 +21,8 @@ interface Verdict {
   readonly events: number;
   readonly first_seq: number | null;
   readonly last_seq: number | null;
+  /** Of the live log: events without a place in the chain. */
+  readonly unsealed?: number;
   readonly problems: readonly string[];
   readonly notes?: readonly string[];
 }
@@ -33,6 +35,7 @@ function tell(words: Words, what: string, verdict: Verdict): number {
   }
   const places = verdict.last_seq === null ? '' : ` (${verdict.first_seq ?? '?'} to ${verdict.last_seq})`;
   print(`${what}: ${verdict.ok ? 'good' : 'FAILED'}, ${verdict.events} events${places}`);
+  if (verdict.unsealed) print(`  not sealed yet, and so not proven: ${verdict.unsealed} events`);
   for (const problem of verdict.problems) print(`  problem: ${problem}`);
   for (const note of verdict.notes ?? []) print(`  note: ${note}`);
   return verdict.ok ? 0 : 1;

@@ -3,6 +3,7 @@
  * the server if there is one, and what changes here reaches its workers within a second, as through the API.
  */
 import { existsSync, statSync } from 'node:fs';
+import { AuditSealer } from '@/features/audit/seal.ts';
 import { AuditLog } from '@/features/audit/service.ts';
 import { AuthChanges } from '@/features/auth/changes.ts';
 import { ApiKeyService } from '@/features/auth/keys.ts';
@@ -15,7 +16,7 @@ import type { Database } from '@/platform/db/database.ts';
 import { requireCurrentSchema } from '@/platform/db/migrate.ts';
 import { openDatabase } from '@/platform/db/open.ts';
 import { filePath } from '@/platform/db/sqlite/open.ts';
-import { CommandFailure } from '@/platform/errors/problem.ts';
+import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/http/context.ts';
 import { createLogger, type Logger } from '@/platform/log/log.ts';
 import type { Words } from './command.ts';
@@ -78,7 +79,15 @@ export async function inSession(words: Words, work: (session: Session) => Promis
   const log = createLogger({ level: 'warn', write: remark });
   const { url } = config.database;
   if (url.startsWith('sqlite:')) requireDatabaseFile(config, paths);
-  const db = await openDatabase({ url, poolSize: CONNECTIONS, paths, log });
+  const opened = await openDatabase({ url, poolSize: CONNECTIONS, paths, log });
+  let wrote = false;
+  const db: Database = {
+    ...opened,
+    write: (change) => {
+      wrote = true;
+      return opened.write(change);
+    },
+  };
   const changes = new AuthChanges(null);
   try {
     await requireCurrentSchema(db);
@@ -96,6 +105,21 @@ export async function inSession(words: Words, work: (session: Session) => Promis
     });
   } finally {
     changes.close();
-    await db.close();
+    if (wrote) await seal(opened, paths, log);
+    await opened.close();
+  }
+}
+
+/**
+ * Gives the events of this command their place in the audit chain, for a server may not run for a long time. Not where
+ * there is no server's data folder: beside PostgreSQL a command may be far from any.
+ */
+async function seal(db: Database, paths: DataPaths, log: Logger): Promise<void> {
+  if (!existsSync(paths.secrets)) return;
+  try {
+    requireOwner(paths.secrets);
+    await new AuditSealer({ db, paths, log }).sealNow();
+  } catch (error) {
+    log.warn('the audit events of this command wait for a server to be sealed', { error: messageOf(error) });
   }
 }

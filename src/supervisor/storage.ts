@@ -2,6 +2,7 @@
  * What the supervisor itself does with the database: brings it up to date before any worker opens it, makes the first
  * admin, and writes the server's own life into the audit log.
  */
+import { AuditSealer } from '@/features/audit/seal.ts';
 import { AuditLog, type AuditRecord } from '@/features/audit/service.ts';
 import { AuthChanges } from '@/features/auth/changes.ts';
 import { Passwords } from '@/features/auth/passwords.ts';
@@ -30,6 +31,8 @@ export interface Storage {
   ensureFirstAdmin(password: string | undefined): Promise<string | undefined>;
   /** An event of the server itself. Throws when it cannot be written. */
   record(event: Omit<AuditRecord, 'actor' | 'target'>): Promise<void>;
+  /** Gives what was recorded its place in the audit chain: when the workers are gone, nobody else does. */
+  seal(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -50,6 +53,9 @@ export async function openStorage({ config, paths, metrics, serverId, log }: Opt
   return {
     ensureFirstAdmin: async (password) => (await users.ensureFirstAdmin(password)).generatedPassword,
     record: (event) => audit.recordAlone({ ...event, actor, target: { type: 'server', id: serverId } }),
+    seal: async () => {
+      await new AuditSealer({ db, paths, log }).sealNow();
+    },
     close: async () => {
       changes.close();
       await db.close();

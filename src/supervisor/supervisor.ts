@@ -171,6 +171,9 @@ class Supervisor {
     if (killed > 0) log.warn('workers did not leave in time and were killed', { killed });
     await this.reloads;
     await this.record({ action: 'server.stopped', details: { signal: this.stopSignal, killed } });
+    await this.storage
+      ?.seal()
+      .catch((error) => log.warn('the last audit events wait for the next start to be sealed', { error }));
     log.info('stopped', { uptime_seconds: Math.round((now() - this.startedAt) / 1_000) });
   }
 

@@ -1,4 +1,5 @@
 /** Start, refusal to start, reload and stop of the compiled binary. */
+import { Database } from 'bun:sqlite';
 import { describe, expect, test } from 'bun:test';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -168,6 +169,30 @@ describe('a server whose log nobody reads any more', () => {
       rmSync(dataDir, { recursive: true });
     }
   });
+});
+
+test('the last events of a server, and those of a command without one, are sealed', async () => {
+  const dataDir = newFolder();
+  try {
+    const server = await startServer({ workers: 1, dataDir });
+    expect(await server.stop()).toBe(0);
+    const command = (args: string[], stdin?: string) =>
+      runBinary([...args, '--data-dir', dataDir], stdin === undefined ? {} : { stdin });
+    const verdict = async () =>
+      JSON.parse((await command(['audit', 'verify', '--json'])).stdout) as { ok: boolean; unsealed: number };
+    expect(await verdict()).toMatchObject({ ok: true, unsealed: 0 });
+    const made = await command(['user', 'create', 'eve', '--role', 'admin'], 'a long enough password\n');
+    expect(made).toMatchObject({ code: 0, stderr: '' });
+    expect(await verdict()).toMatchObject({ ok: true, unsealed: 0 });
+
+    const file = new Database(join(dataDir, 'orchestrator.sqlite3'));
+    const removed = file.run("delete from audit_events where action = 'user.created' and actor_type = 'cli'");
+    file.close();
+    expect(removed.changes).toBe(1);
+    expect(await verdict()).toMatchObject({ ok: false });
+  } finally {
+    rmSync(dataDir, { recursive: true });
+  }
 });
 
 test('no secret is in the environment of a worker', async () => {
