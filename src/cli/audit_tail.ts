@@ -1,6 +1,6 @@
 /** `audit tail`: events as lines, and the following of the log without missing or repeating one. */
 import type { AuditEvent, EventQuery } from '@/features/audit/schema.ts';
-import type { AuditLog } from '@/features/audit/service.ts';
+import { type AuditLog, OUTCOMES } from '@/features/audit/service.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import { oneOf, type Words, wholeNumber } from './command.ts';
 import { harmless, print } from './output.ts';
@@ -10,7 +10,6 @@ const MOST_LINES = 1_000_000;
 const PAGE = 1000;
 const LOOK_MS = 500;
 const ACTION = /^[a-z_]+(\.[a-z_]+)*(\.\*)?$/;
-const OUTCOMES = ['success', 'failure', 'denied'] as const;
 
 type Filter = Pick<EventQuery, 'actor' | 'action' | 'outcome'>;
 
@@ -30,7 +29,8 @@ function filterOf(words: Words): Filter {
 
 /** The same as the query of the newest events, for those that come later. */
 function fits(event: AuditEvent, { actor, action, outcome }: Filter): boolean {
-  if (actor !== undefined && event.actor.id !== actor && event.actor.name !== actor) return false;
+  const names = [event.actor.id, event.actor.name, event.actor.name?.toLowerCase()];
+  if (actor !== undefined && !names.includes(actor) && !names.includes(actor.toLowerCase())) return false;
   if (outcome !== undefined && event.outcome !== outcome) return false;
   if (action === undefined) return true;
   return action.endsWith('.*') ? event.action.startsWith(action.slice(0, -1)) : event.action === action;

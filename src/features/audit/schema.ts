@@ -22,7 +22,10 @@ export const AuditEvent = Type.Object({
       Type.Literal('cli'),
     ]),
     id: nullable(Type.String()),
-    name: nullable(Type.String()),
+    name: nullable(
+      Type.String({ examples: ['grace'] }),
+      'Of users the name they have now: only their id is in the log.',
+    ),
   }),
   action: Type.String({ examples: ['lead.created'] }),
   target: nullable(

@@ -10,10 +10,10 @@ import type { Counter, Metrics } from '@/platform/metrics/instruments.ts';
 import { newId, now } from '@/platform/time/clock.ts';
 import { toEvent } from './canonical.ts';
 import type { AuditEvent, EventPage, EventQuery } from './schema.ts';
-import { type EventRow, insertEvent, newestHead, pageOfEvents, sealedEvents } from './store.ts';
+import { type EventRow, insertEvent, newestHead, pageOfEvents, sealedEvents, usernames } from './store.ts';
 
 const LONGEST_NAME = 256;
-const OUTCOMES = ['success', 'failure', 'denied'] as const;
+export const OUTCOMES = ['success', 'failure', 'denied'] as const;
 
 export interface AuditRecord {
   readonly actor: Actor;
@@ -43,7 +43,8 @@ function toRow({ actor, action, target, outcome, details }: AuditRecord): EventR
     occurred_at: now(),
     actor_type: actor.type,
     actor_id: clean(actor.id),
-    actor_name: clean(actor.name),
+    // A user name may be an e-mail address: it is looked up when events are shown, and stands in no chain or backup.
+    actor_name: actor.type === 'user' ? null : clean(actor.name),
     action,
     target_type: target?.type ?? null,
     target_id: target ? clean(target.id) : null,
@@ -96,7 +97,7 @@ export class AuditLog {
     );
     const page = rows.slice(0, query.limit);
     return {
-      events: page.map(toEvent),
+      events: await this.named(page.map(toEvent)),
       next_cursor: rows.length > page.length ? (page.at(-1)?.id ?? null) : null,
     };
   }
@@ -109,6 +110,16 @@ export class AuditLog {
   /** Sealed events after a place, in the order of the chain: for following the log without missing any. */
   async after(seq: number, limit: number): Promise<AuditEvent[]> {
     const rows = await sealedEvents(this.options.db.read, seq, Number.MAX_SAFE_INTEGER, limit);
-    return rows.map(toEvent);
+    return this.named(rows.map(toEvent));
+  }
+
+  /** With the names that the users among the actors have now. */
+  private async named(events: AuditEvent[]): Promise<AuditEvent[]> {
+    const ids = events.flatMap(({ actor }) => (actor.type === 'user' && actor.id !== null ? actor.id : []));
+    const names = await usernames(this.options.db.read, [...new Set(ids)]);
+    return events.map((event) => {
+      const name = names.get(event.actor.id ?? '');
+      return name === undefined ? event : { ...event, actor: { ...event.actor, name } };
+    });
   }
 }

@@ -141,7 +141,10 @@ export function pageOfEvents(db: Reader, filter: EventFilter, limit: number): Pr
   const { actor, action, outcome, target, from, to, before } = filter;
   let query = db.selectFrom('audit_events').selectAll().orderBy('id', 'desc').limit(limit);
   if (actor !== undefined) {
-    query = query.where((eb) => eb.or([eb('actor_id', '=', actor), eb('actor_name', '=', actor)]));
+    const named = db.selectFrom('users').select('id').where('username_key', '=', actor.toLowerCase());
+    query = query.where((eb) =>
+      eb.or([eb('actor_id', '=', actor), eb('actor_name', '=', actor), eb('actor_id', 'in', named)]),
+    );
   }
   if (action?.endsWith('.*')) {
     // '/' follows '.' in every character set: all texts that begin with `kind.`, also by an index.
@@ -157,6 +160,13 @@ export function pageOfEvents(db: Reader, filter: EventFilter, limit: number): Pr
   }
   if (before !== undefined) query = query.where('id', '<', before);
   return query.execute();
+}
+
+/** The names that users have now, by id. */
+export async function usernames(db: Reader, ids: readonly string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.selectFrom('users').select(['id', 'username']).where('id', 'in', ids).execute();
+  return new Map(rows.map(({ id, username }) => [id, username]));
 }
 
 function targetMatches(eb: ExpressionBuilder<Tables, 'audit_events'>, target: string) {

@@ -1,6 +1,6 @@
 /**
  * JSON lines on standard output: `time, level, msg`, then fields. Fields whose name says that they hold
- * a secret are masked wherever they stand, so that no caller has to remember to.
+ * a secret are masked, so that no caller has to remember to.
  */
 import { messageOf } from '@/platform/errors/problem.ts';
 import { now } from '@/platform/time/clock.ts';
@@ -20,19 +20,36 @@ export interface Logger {
   setLevel(level: LogLevel): void;
 }
 
-const SECRET_NAME = /pass(word|wd)?$|secret|token$|authorization|api_?key$|cookie|credential/i;
+const SECRET_NAME =
+  /pass(word|wd)?$|(password|key)_?hash$|secrets?$|secret_|token$|authorization|(api|encryption|signing|private)_?key$|cookie|credentials?$/i;
+const URL_USER = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi;
+const MASKED = '[masked]';
+/** Deeper than any log line or audit event goes. */
+const DEEPEST = 8;
 
-/** The same value with everything under a secret-sounding name replaced by `[masked]`. */
+/** Nothing, and what is only yes, no or a number, is no secret. */
+const isSecret = (name: string, value: unknown): boolean =>
+  SECRET_NAME.test(name) &&
+  ((typeof value === 'string' && value !== '') || (typeof value === 'object' && value !== null));
+
+/**
+ * The same value with every text, list and object under a secret-sounding name replaced by `[masked]`, and so the user
+ * and password of URLs in any text. What is nested too deeply to be looked at is left out.
+ */
 export function maskSecrets(value: unknown, depth = 0): unknown {
-  if (value instanceof Error) return { name: value.name, message: value.message, stack: value.stack };
-  if (value === null || typeof value !== 'object' || depth > 6) return value;
+  if (typeof value === 'string')
+    return value.includes('://') ? value.replace(URL_USER, `$1${MASKED}@`) : value;
+  if (value === null || typeof value !== 'object') return value;
+  if (depth > DEEPEST) return '[too deep]';
+  if (value instanceof Error) {
+    const { name, message, stack } = value;
+    return { name, message: maskSecrets(message), stack: maskSecrets(stack) };
+  }
   if (Array.isArray(value)) return value.map((item) => maskSecrets(item, depth + 1));
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [
-      key,
-      SECRET_NAME.test(key) && item !== null && item !== undefined && item !== ''
-        ? '[masked]'
-        : maskSecrets(item, depth + 1),
+    Object.entries(value).map(([name, item]) => [
+      name,
+      isSecret(name, item) ? MASKED : maskSecrets(item, depth + 1),
     ]),
   );
 }

@@ -35,7 +35,7 @@ forEachDatabase('a backup', (open) => {
     expect(events).toHaveLength(600);
     expect(events[0]).toMatchObject({
       seq: 1,
-      actor: { type: 'user', id: ADMIN.id, name: 'admin' },
+      actor: { type: 'user', id: ADMIN.id, name: null },
       action: 'lead.created',
       target: { type: 'lead', id: 'lead-0' },
       outcome: 'success',

@@ -98,6 +98,37 @@ forEachDatabase('the audit log', (open) => {
     }
   });
 
+  test('knows users by id alone, and shows the name they have when it is read', async () => {
+    await using fixture = auditOver(await open());
+    const { db, audit, sealer } = fixture;
+    const user = {
+      id: ADMIN.id ?? '',
+      username: 'Ada@example.com',
+      username_key: 'ada@example.com',
+      email: null,
+      password_hash: 'h',
+      role: 'admin' as const,
+      active: 1 as const,
+      token_generation: 1,
+      created_at: 1,
+      updated_at: 1,
+    };
+    await db.write((trx) => trx.insertInto('users').values(user).execute());
+    await audit.recordAlone({ actor: { ...ADMIN, name: user.username }, action: 'lead.created' });
+    await audit.recordAlone({ actor: SYSTEM, action: 'server.started' });
+    await sealer.sealNow();
+    const stored = await db.read.selectFrom('audit_events').selectAll().execute();
+    expect(JSON.stringify(stored)).not.toContain('example.com');
+    const [shown] = await audit.after(0, 1);
+    expect(shown?.actor).toEqual({ type: 'user', id: user.id, name: user.username });
+    const by = async (actor: string) =>
+      (await audit.events({ limit: 10, actor })).events.map(({ actor: { name } }) => name);
+    expect(await by('ADA@example.com')).toEqual([user.username]);
+    expect(await by(user.id)).toEqual([user.username]);
+    expect(await by('server')).toEqual(['server']);
+    expect(await by('nobody')).toEqual([]);
+  });
+
   test('can be followed by place without missing an event', async () => {
     await using fixture = auditOver(await open());
     expect(await fixture.audit.lastSeq()).toBe(0);
