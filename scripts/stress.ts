@@ -70,9 +70,13 @@ async function measure(hardened: boolean): Promise<Outcome> {
       : { auth: { enabled: false }, rate_limit: { enabled: false }, log: { requests: false } },
   });
   const passwords = hardened ? await makeUsers(server) : null;
-  const before = cpuSeconds(server);
-  const calls = await runLoad(server, load, passwords);
-  const outcome = { name, calls, cpuSeconds: cpuSeconds(server) - before };
+  let settledAtMs = 0;
+  let before = 0;
+  const calls = await runLoad(server, load, passwords, (atMs) => {
+    settledAtMs = atMs;
+    before = cpuSeconds(server);
+  });
+  const outcome: Outcome = { name, calls, settledAtMs, cpuSeconds: cpuSeconds(server) - before };
   const { passRate, p50, p99 } = summarise(calls);
   console.log(
     `${name}: ${calls.length} calls, ${passRate.toFixed(2)} % passed, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`,

@@ -3,7 +3,8 @@
 export interface Series {
   readonly name: string;
   readonly colour: string;
-  readonly values: readonly number[];
+  /** Null where there is nothing: a gap, no zero. */
+  readonly values: readonly (number | null)[];
 }
 
 const WIDTH = 860;
@@ -19,6 +20,9 @@ function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
   return ([1, 2, 5, 10].find((factor) => factor * power >= value) ?? 10) * power;
 }
+
+const numbersOf = (series: readonly Series[]): number[] =>
+  series.flatMap(({ values }) => values.filter((value) => value !== null));
 
 const label = (x: number, y: number, text: string, anchor = 'middle') =>
   `<text x="${x}" y="${y}" text-anchor="${anchor}" font-size="12">${escaped(text)}</text>`;
@@ -39,7 +43,7 @@ function frame(title: string, height: number, series: readonly Series[], content
 /** Values at equal steps of time; `xUnit` names a step. */
 export function lineChart(title: string, xUnit: string, yUnit: string, series: readonly Series[]): string {
   const steps = Math.max(2, ...series.map(({ values }) => values.length));
-  const top = roundUp(Math.max(1, ...series.flatMap(({ values }) => values)));
+  const top = roundUp(Math.max(1, ...numbersOf(series)));
   const innerHeight = HEIGHT - MARGIN.top - MARGIN.bottom;
   const x = (step: number) => MARGIN.left + (INNER_WIDTH * step) / (steps - 1);
   const y = (value: number) => MARGIN.top + innerHeight * (1 - value / top);
@@ -49,15 +53,18 @@ export function lineChart(title: string, xUnit: string, yUnit: string, series: r
       return `<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${at}" y2="${at}" stroke="#ddd"/>${label(MARGIN.left - 6, at + 4, String(+(top * part).toPrecision(3)), 'end')}`;
     })
     .join('');
-  const ticks = [0, 0.25, 0.5, 0.75, 1]
-    .map((part) =>
-      label(MARGIN.left + INNER_WIDTH * part, HEIGHT - 26, String(Math.round((steps - 1) * part))),
-    )
-    .join('');
+  const every = Math.ceil(roundUp((steps - 1) / 5));
+  const ticks = Array.from({ length: Math.floor((steps - 1) / every) + 1 }, (_, tick) =>
+    label(x(tick * every), HEIGHT - 26, String(tick * every)),
+  ).join('');
   const lines = series
     .map(({ colour, values }) => {
-      const points = values.map((value, step) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
-      return `<polyline points="${points}" fill="none" stroke="${colour}" stroke-width="1.8"/>`;
+      const path = values.map((value, step) => {
+        if (value === null) return '';
+        const joined = step > 0 && values[step - 1] !== null;
+        return `${joined ? 'L' : 'M'}${x(step).toFixed(1)},${y(value).toFixed(1)}`;
+      });
+      return `<path d="${path.join('')}" fill="none" stroke="${colour}" stroke-width="1.8" stroke-linecap="round"/>`;
     })
     .join('');
   const axes = label(WIDTH / 2, HEIGHT - 8, xUnit) + label(8, MARGIN.top - 10, yUnit, 'start');
@@ -75,15 +82,16 @@ export function barChart(
   const group = bar * series.length + 12;
   const height = MARGIN.top + names.length * group + MARGIN.bottom;
   const left = 190;
-  const top = roundUp(Math.max(1e-9, ...series.flatMap(({ values }) => values)));
+  const top = roundUp(Math.max(1e-9, ...numbersOf(series)));
   const width = (value: number) => ((WIDTH - left - 80) * value) / top;
   const bars = names
     .map((name, row) => {
       const y = MARGIN.top + 8 + row * group;
       const stack = series
         .map(({ colour, values }, index) => {
-          const value = values[row] ?? 0;
+          const value = values[row] ?? null;
           const at = y + index * bar;
+          if (value === null) return label(left + 5, at + 10, 'not called', 'start');
           return `<rect x="${left}" y="${at}" width="${width(value).toFixed(1)}" height="${bar - 2}" fill="${colour}"/>${label(left + width(value) + 5, at + 10, value.toFixed(1), 'start')}`;
         })
         .join('');

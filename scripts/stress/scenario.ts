@@ -96,15 +96,20 @@ function nextAction(desk: Desk): Action {
   return action;
 }
 
-/** Carries the load out and returns every call. `passwords` maps user names; null means hardening is off. */
+/**
+ * Carries the load out and returns every call. `passwords` maps user names; null means hardening is off. `settled` is
+ * called once every user has begun and logged in.
+ */
 export async function runLoad(
   server: RunningServer,
   load: Load,
   passwords: ReadonlyMap<string, string> | null,
+  settled: (atMs: number) => void,
 ): Promise<Call[]> {
   const calls: Call[] = [];
   const startedAt = performance.now();
   const deadline = startedAt + load.durationMs;
+  let unsettled = load.users;
 
   const timed =
     (route: string, expected: number, token: string | null): SendCall =>
@@ -150,13 +155,17 @@ export async function runLoad(
         token = answer.json<{ access_token: string }>().access_token;
       });
     }
+    unsettled -= 1;
+    if (unsettled === 0) settled(performance.now() - startedAt);
     const desk: Desk = { server, token, ownLeads: [] };
-    while (performance.now() < deadline) {
+    for (;;) {
       const action = nextAction(desk);
       await attempt(() => action.send(desk, timed(action.route, action.expected, token)));
       const [least, most] = load.thinkMs;
       const pause = least + Math.random() * (most - least);
-      await Bun.sleep(Math.max(0, Math.min(pause, deadline - performance.now())));
+      // Nobody hurries because the day ends: the last second is like the others.
+      if (performance.now() + pause >= deadline) return;
+      await Bun.sleep(pause);
     }
   };
 
