@@ -1,7 +1,7 @@
 /** A closed-loop HTTP load from one place: wrk when it is installed, else connections of our own. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from '@test/support/folder.ts';
 
 export interface Target {
   readonly url: string;
@@ -27,7 +27,8 @@ export function measure(target: Target, seconds: number, connections: number): P
 }
 
 async function withWrk(target: Target, seconds: number, connections: number): Promise<Figures> {
-  const script = join(mkdtempSync(join(tmpdir(), 'ao-bench-')), 'request.lua');
+  await using folder = temporaryFolder();
+  const script = join(folder.path, 'request.lua');
   const headers = Object.entries(target.headers ?? {}).map(
     ([name, value]) => `wrk.headers[${JSON.stringify(name)}] = ${JSON.stringify(value)}`,
   );

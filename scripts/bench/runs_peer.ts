@@ -18,7 +18,11 @@ const workflow = client.defineWorkflow({ name: 'three-steps' }, async ({ step })
 });
 
 const enqueueStart = performance.now();
-for (let index = 0; index < runs; index += 1) await workflow.run();
+let left = runs;
+const enqueue = async (): Promise<void> => {
+  while (left-- > 0) await workflow.run();
+};
+await Promise.all(Array.from({ length: Number(concurrency) }, enqueue));
 const enqueueSeconds = (performance.now() - enqueueStart) / 1000;
 
 const worker = client.newWorker({ concurrency: Number(concurrency) });
