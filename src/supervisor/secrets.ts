@@ -2,21 +2,13 @@
  * The secrets that all workers share: decided once, here, so that every worker signs and encrypts alike. From the
  * environment, else from the data folder (mode 0600), where they are generated at the first start.
  */
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { chmodSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from '@/platform/config/environment.ts';
 import type { DataPaths } from '@/platform/config/paths.ts';
 import type { Config } from '@/platform/config/schema.ts';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
+import { writeOnce } from '@/platform/files/durable.ts';
 import type { Secrets } from '@/platform/ipc/messages.ts';
 import type { Logger } from '@/platform/log/log.ts';
 
@@ -32,11 +24,11 @@ interface SecretOptions {
 }
 
 /** Throws CommandFailure: exit 2 for the environment, exit 1 for the data folder. */
-export function resolveSecrets(options: SecretOptions): Secrets {
-  return { jwtSecrets: jwtSecrets(options), encryptionKey: encryptionKey(options) };
+export async function resolveSecrets(options: SecretOptions): Promise<Secrets> {
+  return { jwtSecrets: await jwtSecrets(options), encryptionKey: await encryptionKey(options) };
 }
 
-function jwtSecrets({ paths, environment, config, log }: SecretOptions): string[] {
+async function jwtSecrets({ paths, environment, config, log }: SecretOptions): Promise<string[]> {
   const previous = environment.jwtSecretPrevious ? [environment.jwtSecretPrevious] : [];
   for (const [name, secret] of [
     ['JWT_SECRET', environment.jwtSecret],
@@ -62,12 +54,12 @@ function jwtSecrets({ paths, environment, config, log }: SecretOptions): string[
       2,
     );
   }
-  const kept = keptSecret(join(paths.secrets, 'jwt_secret'), log);
+  const kept = await keptSecret(join(paths.secrets, 'jwt_secret'), log);
   if (Buffer.byteLength(kept) < SHORTEST_JWT_SECRET) throw damaged(join(paths.secrets, 'jwt_secret'));
   return [kept, ...previous];
 }
 
-function encryptionKey({ paths, environment, config, log }: SecretOptions): string {
+async function encryptionKey({ paths, environment, config, log }: SecretOptions): Promise<string> {
   if (environment.encryptionKey) {
     if (!isKey(environment.encryptionKey)) {
       throw new CommandFailure(
@@ -81,7 +73,7 @@ function encryptionKey({ paths, environment, config, log }: SecretOptions): stri
     log.warn('AO_ENCRYPTION_KEY is not set: other servers on this database cannot read stored credentials');
   }
   const path = join(paths.secrets, 'encryption_key');
-  const kept = keptSecret(path, log);
+  const kept = await keptSecret(path, log);
   if (!isKey(kept)) throw damaged(path);
   return kept;
 }
@@ -97,7 +89,7 @@ const damaged = (path: string): CommandFailure =>
   );
 
 /** The secret in a file of ours; made and written durably when there is none. */
-function keptSecret(path: string, log: Logger): string {
+async function keptSecret(path: string, log: Logger): Promise<string> {
   try {
     if ((statSync(path).mode & 0o077) !== 0) {
       chmodSync(path, 0o600);
@@ -112,14 +104,6 @@ function keptSecret(path: string, log: Logger): string {
     }
   }
   const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(ENCRYPTION_KEY_BYTES))).toString('base64');
-  const draft = `${path}.${process.pid}`;
-  const file = openSync(draft, 'wx', 0o600);
-  try {
-    writeSync(file, `${secret}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(draft, path);
-  return secret;
+  await writeOnce(path, `${secret}\n`, 0o600);
+  return readFileSync(path, 'utf8').trim();
 }

@@ -102,7 +102,7 @@ class Supervisor {
     const lock = lockDataFolder(paths);
     resources.defer(() => lock.release());
     await this.choosePort();
-    const secrets = resolveSecrets({ paths, environment, config: this.config.current, log });
+    const secrets = await resolveSecrets({ paths, environment, config: this.config.current, log });
     clearRunFolder(paths);
 
     const turns = await serveTurns(paths.turnsSocket, log);

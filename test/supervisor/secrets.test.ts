@@ -25,7 +25,7 @@ const resolve = (
   scene: Scene,
   environment: Partial<Environment> = {},
   config: Config = configWith(),
-): Secrets =>
+): Promise<Secrets> =>
   resolveSecrets({
     paths: prepareDataFolder(scene.dataDir),
     environment: { ...none, ...environment },
@@ -33,9 +33,9 @@ const resolve = (
     log: scene.log,
   });
 
-function refusal(work: () => unknown): CommandFailure {
+async function refusal(work: () => Promise<unknown>): Promise<CommandFailure> {
   try {
-    work();
+    await work();
   } catch (error) {
     if (error instanceof CommandFailure) return error;
   }
@@ -43,40 +43,47 @@ function refusal(work: () => unknown): CommandFailure {
 }
 
 describe('secrets', () => {
-  test('are generated once, kept for the next start, and readable for their user alone', () => {
+  test('are generated once, kept for the next start, and readable for their user alone', async () => {
     using scene = new Scene();
-    const first = resolve(scene);
+    const first = await resolve(scene);
     expect(Buffer.byteLength(first.jwtSecrets[0] ?? '')).toBeGreaterThanOrEqual(32);
     expect(Buffer.from(first.encryptionKey, 'base64')).toHaveLength(32);
     expect(first.jwtSecrets[0]).not.toBe(first.encryptionKey);
     for (const name of ['jwt_secret', 'encryption_key']) {
       expect(statSync(join(scene.dataDir, 'secrets', name)).mode & 0o777).toBe(0o600);
     }
-    expect(resolve(scene)).toEqual(first);
+    expect(await resolve(scene)).toEqual(first);
   });
 
-  test('come from the environment when it has them, the newest first', () => {
+  test('are made in spite of what an interrupted start has left', async () => {
     using scene = new Scene();
-    const secrets = resolve(scene, { jwtSecret: GOOD, jwtSecretPrevious: OLDER, encryptionKey: KEY });
+    const { secrets } = prepareDataFolder(scene.dataDir);
+    writeFileSync(join(secrets, `jwt_secret.${process.pid}`), '');
+    expect(Buffer.byteLength((await resolve(scene)).jwtSecrets[0] ?? '')).toBeGreaterThanOrEqual(32);
+  });
+
+  test('come from the environment when it has them, the newest first', async () => {
+    using scene = new Scene();
+    const secrets = await resolve(scene, { jwtSecret: GOOD, jwtSecretPrevious: OLDER, encryptionKey: KEY });
     expect(secrets).toEqual({ jwtSecrets: [GOOD, OLDER], encryptionKey: KEY });
   });
 
   test.each([
     ['redis.required is true', configWith({ redis: { required: true } }), 'development'],
     ['AO_ENV is production', configWith(), 'production'],
-  ] as const)('must be given when %s', (reason, config, mode) => {
+  ] as const)('must be given when %s', async (reason, config, mode) => {
     using scene = new Scene();
-    const failure = refusal(() => resolve(scene, { mode }, config));
+    const failure = await refusal(() => resolve(scene, { mode }, config));
     expect(failure.exitCode).toBe(2);
     expect(failure.message).toStartWith(`JWT_SECRET is missing: ${reason}`);
-    expect(resolve(scene, { mode, jwtSecret: GOOD }, config).jwtSecrets).toEqual([GOOD]);
+    expect((await resolve(scene, { mode, jwtSecret: GOOD }, config)).jwtSecrets).toEqual([GOOD]);
   });
 
   test.each(['jwtSecret', 'jwtSecretPrevious'] as const)(
     'are refused when %s is too short, unseen',
-    (name) => {
+    async (name) => {
       using scene = new Scene();
-      const failure = refusal(() => resolve(scene, { [name]: 'hunter2' }));
+      const failure = await refusal(() => resolve(scene, { [name]: 'hunter2' }));
       expect(failure.exitCode).toBe(2);
       expect(failure.message).toContain('at least 32 bytes');
       expect(failure.message).not.toContain('hunter2');
@@ -85,39 +92,39 @@ describe('secrets', () => {
 
   test.each(['short', Buffer.alloc(31).toString('base64'), 'ü'.repeat(44)])(
     'are refused when the encryption key is %p',
-    (encryptionKey) => {
+    async (encryptionKey) => {
       using scene = new Scene();
-      expect(refusal(() => resolve(scene, { encryptionKey })).message).toStartWith(
+      expect((await refusal(() => resolve(scene, { encryptionKey }))).message).toStartWith(
         'AO_ENCRYPTION_KEY must be',
       );
     },
   );
 
-  test('are refused, and left alone, when the file is damaged', () => {
+  test('are refused, and left alone, when the file is damaged', async () => {
     using scene = new Scene();
-    resolve(scene);
+    await resolve(scene);
     const file = join(scene.dataDir, 'secrets', 'encryption_key');
     writeFileSync(file, 'cut of');
-    expect(refusal(() => resolve(scene)).message).toContain(`${file} is damaged`);
+    expect((await refusal(() => resolve(scene))).message).toContain(`${file} is damaged`);
     expect(readFileSync(file, 'utf8')).toBe('cut of');
   });
 
-  test('in a file that others can read are closed with a warning', () => {
+  test('in a file that others can read are closed with a warning', async () => {
     using scene = new Scene();
-    const first = resolve(scene);
+    const first = await resolve(scene);
     const file = join(scene.dataDir, 'secrets', 'jwt_secret');
     chmodSync(file, 0o644);
-    expect(resolve(scene)).toEqual(first);
+    expect(await resolve(scene)).toEqual(first);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(scene.logged('a secret file was open')).toHaveLength(1);
   });
 
-  test('of one server alone are warned of on a database that servers share', () => {
+  test('of one server alone are warned of on a database that servers share', async () => {
     using scene = new Scene();
     const shared = configWith({ database: { url: 'postgres://db/leads' } });
-    resolve(scene, {}, shared);
+    await resolve(scene, {}, shared);
     expect(scene.logged('AO_ENCRYPTION_KEY is not set')).toHaveLength(1);
-    resolve(scene, { encryptionKey: KEY }, shared);
+    await resolve(scene, { encryptionKey: KEY }, shared);
     expect(scene.logged('AO_ENCRYPTION_KEY is not set')).toHaveLength(1);
   });
 });

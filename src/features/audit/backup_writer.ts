@@ -6,6 +6,7 @@
 import { access, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StorageFull, Unavailable } from '@/platform/errors/problem.ts';
+import { syncFolder } from '@/platform/files/durable.ts';
 import { now } from '@/platform/time/clock.ts';
 import { backupStem, isPartName, MOST_A_SECOND, partName } from './backup_name.ts';
 
@@ -27,15 +28,6 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
 
 interface Reserved {
   readonly folder: string;

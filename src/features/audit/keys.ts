@@ -11,11 +11,11 @@ import {
   sign,
   verify,
 } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataPaths } from '@/platform/config/paths.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
-import { newId } from '@/platform/time/clock.ts';
+import { writeOnce } from '@/platform/files/durable.ts';
 
 export interface VerifyingKey {
   /** First half of the SHA-256 of the public key. */
@@ -71,22 +71,6 @@ async function readIfThere(file: string): Promise<string | null> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
-  }
-}
-
-/** Writes a whole file durably unless there is one: of several processes, one wins and none sees half a key. */
-async function writeOnce(file: string, text: string, mode: number): Promise<void> {
-  const temporary = `${file}.${newId()}`;
-  const handle = await open(temporary, 'wx', mode);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-    await link(temporary, file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    await handle.close();
-    await rm(temporary, { force: true });
   }
 }
 
