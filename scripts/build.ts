@@ -25,6 +25,7 @@ const TARGETS: Readonly<Record<string, Target>> = {
   'linux-arm64-musl': { compile: 'bun-linux-arm64-musl', runtime: '@oven/bun-linux-aarch64-musl' },
 };
 
+const USAGE = `scripts/build [--target ${Object.keys(TARGETS).join('|')}|all]…`;
 const NAME = 'automation-orchestrator';
 const ROOT = resolve(import.meta.dir, '..');
 const DIST = join(ROOT, 'dist');
@@ -88,17 +89,31 @@ async function writeSums(): Promise<void> {
   writeFileSync(join(DIST, 'SHA256SUMS'), lines.join(''));
 }
 
+/** Null, with the reason said, for words that mean nothing here. */
+function parseFlags() {
+  try {
+    return parseArgs({
+      options: { target: { type: 'string', multiple: true }, help: { type: 'boolean' } },
+    }).values;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return null;
+  }
+}
+
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { target: { type: 'string', multiple: true }, help: { type: 'boolean' } },
-  });
+  const values = parseFlags();
+  if (values === null) {
+    console.error(USAGE);
+    return 2;
+  }
   const names = (values.target ?? []).flatMap((name) =>
     name === 'all' ? Object.keys(TARGETS) : name.split(','),
   );
   const unknown = names.find((name) => !Object.hasOwn(TARGETS, name));
   if (values.help || unknown !== undefined) {
     if (unknown !== undefined) console.error(`there is no target ${unknown}`);
-    console.error(`scripts/build [--target ${Object.keys(TARGETS).join('|')}|all]…`);
+    console.error(USAGE);
     return values.help ? 0 : 2;
   }
   mkdirSync(DIST, { recursive: true });

@@ -3,6 +3,7 @@ import { Value } from '@sinclair/typebox/value';
 import { ApiKeyInput } from '@/features/auth/schema.ts';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
 import { ROLES } from '@/platform/http/permissions.ts';
+import { worded } from '@/platform/http/schema_errors.ts';
 import { type Command, oneOf, wholeNumber } from './command.ts';
 import { CONFIG_FLAG, DATA_FLAG, JSON_FLAG } from './locations.ts';
 import { allPrinted, print, printJson, printTable, remark } from './output.ts';
@@ -63,7 +64,11 @@ export const keyCommands: readonly Command[] = [
           ...(role === undefined ? {} : { role: oneOf(role, ROLES, '--role') }),
         };
         const error = Value.Errors(ApiKeyInput, input).First();
-        if (error) throw new CommandFailure(`${error.path.slice(1)} is not valid: ${error.message}`, 2);
+        if (error)
+          throw new CommandFailure(
+            `${error.path.slice(1)} is not valid: ${error.schema.description ?? worded(error)}`,
+            2,
+          );
         const made = await session.keys.create(session.actor, { id: owner.user_id, role: owner.role }, input);
         if (words.isSet('json')) printJson(made);
         else print(made.api_key);

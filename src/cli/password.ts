@@ -11,6 +11,9 @@ const ENTER = '\r\n\u0004';
 const INTERRUPT = '\u0003';
 const ERASE = '\b\u007f';
 
+/** What was typed behind the line that was asked for: the next question's answer. */
+let ahead = '';
+
 /** One line from the terminal, unseen. Throws CommandFailure when the user gives up. */
 async function ask(question: string): Promise<string> {
   const { stdin, stderr } = process;
@@ -22,9 +25,12 @@ async function ask(question: string): Promise<string> {
     return await new Promise<string>((resolve, reject) => {
       let typed = '';
       const listen = (text: string): void => {
-        for (const character of text) {
+        const characters = [...ahead, ...text];
+        ahead = '';
+        for (const [index, character] of characters.entries()) {
           if (character === INTERRUPT || ENTER.includes(character)) {
             stdin.off('data', listen);
+            ahead = characters.slice(index + 1).join('');
             if (character === INTERRUPT) reject(new CommandFailure('given up'));
             else resolve(typed);
             return;
@@ -33,6 +39,7 @@ async function ask(question: string): Promise<string> {
         }
       };
       stdin.on('data', listen);
+      if (ahead !== '') listen('');
     });
   } finally {
     stdin.setRawMode(false);

@@ -3,6 +3,7 @@ import { Value } from '@sinclair/typebox/value';
 import { type User, UserInput } from '@/features/auth/schema.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import { ROLES } from '@/platform/http/permissions.ts';
+import { worded } from '@/platform/http/schema_errors.ts';
 import { type Argument, type Command, oneOf, type Words } from './command.ts';
 import { CONFIG_FLAG, DATA_FLAG, JSON_FLAG } from './locations.ts';
 import { print, printJson, printTable } from './output.ts';
@@ -34,7 +35,7 @@ function requireValid(input: UserInput): void {
   const error = Value.Errors(UserInput, input).First();
   if (!error) return;
   const field = error.path.slice(1);
-  const rule = error.schema.description ?? error.message;
+  const rule = error.schema.description ?? worded(error);
   throw new CommandFailure(
     field === 'password' ? `the password is not valid: ${rule}` : `${field} is not valid: ${rule}`,
     2,

@@ -51,8 +51,6 @@ interface Place {
 }
 
 export class Fleet {
-  /** Deaths that were not asked for, since the start of the server. */
-  restarts = 0;
   private readonly places: Place[];
   private readonly files = new FileIndexes();
   private readonly timing: FleetTiming;
@@ -189,7 +187,6 @@ export class Fleet {
       this.options.log.info('worker left, a new one follows', fields);
       return;
     }
-    this.restarts += 1;
     this.options.restarted();
     this.options.log.error('worker died', { ...fields, was_ready: death.wasReady });
   }

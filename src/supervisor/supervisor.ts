@@ -3,6 +3,7 @@
  * likely refuses comes first in the start, and is one clear log line; the stop goes the same way back.
  */
 import type { Environment } from '@/platform/config/environment.ts';
+import { liveConfig, type ReplaceableConfig } from '@/platform/config/live.ts';
 import type { Config } from '@/platform/config/schema.ts';
 import { serveTurns } from '@/platform/db/turns.ts';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
@@ -65,7 +66,7 @@ class StoppedEarly extends Error {}
 
 class Supervisor {
   /** Live: SIGHUP replaces it. */
-  private readonly config: { current: Config };
+  private readonly config: ReplaceableConfig;
   private readonly serverId = newId();
   private readonly startedAt = now();
   private readonly stopAsked = Promise.withResolvers<string>();
@@ -75,7 +76,7 @@ class Supervisor {
   private fleet: Fleet | null = null;
 
   constructor(private readonly options: SupervisorOptions) {
-    this.config = { current: options.config };
+    this.config = liveConfig(options.config);
   }
 
   async run(): Promise<void> {
@@ -194,7 +195,7 @@ class Supervisor {
   private async choosePort(): Promise<void> {
     const { server } = this.config.current;
     const port = await claimPort(server.host, server.port);
-    this.config.current = { ...this.config.current, server: { ...server, port } };
+    this.config.replace({ ...this.config.current, server: { ...server, port } });
   }
 
   private initFor(slot: number, metricsFile: number, dataDir: string, secrets: Secrets, redis: RedisTarget) {
@@ -209,7 +210,6 @@ class Supervisor {
       startedAt: this.startedAt,
       workersWanted: this.workers,
       workersReady: this.fleet?.ready ?? 0,
-      restarts: this.fleet?.restarts ?? 0,
       redis,
     };
   }
@@ -227,7 +227,7 @@ class Supervisor {
     const { log, reloadConfig } = this.options;
     try {
       const { config, applied, needRestart } = mergeReloaded(this.config.current, reloadConfig());
-      this.config.current = config;
+      this.config.replace(config);
       log.setLevel(config.log.level);
       this.fleet?.broadcast({ type: 'reload', config });
       log.info('configuration reloaded', { applied });

@@ -4,6 +4,7 @@ import { chownSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommandOptions, type Ended, runCommand, startedOnce } from '@test/support/command_line.ts';
 import { type TemporaryFolder, temporaryFolder } from '@test/support/folder.ts';
+import { describeWith } from '@test/support/services.ts';
 import { serveTurns } from '@/platform/db/turns.ts';
 import { silentLogger } from '@/platform/log/log.ts';
 
@@ -90,6 +91,10 @@ describe('user', () => {
     expect(await refused(['user', 'create', 'a b'], PASSWORD)).toEqual([
       2,
       expect.stringContaining('username'),
+    ]);
+    expect(await refused(['user', 'create', 'hans', '--email', 'nomail'], PASSWORD)).toEqual([
+      2,
+      'email is not valid: Not in the expected form; an example is "grace@example.com"',
     ]);
     expect(await refused(['user', 'create', 'Admin'], PASSWORD)).toEqual([
       1,
@@ -179,4 +184,17 @@ test('output that cannot be written is a failure, and a key that nobody has seen
   expect(code).toBe(1);
   expect(stderr).toContain('the key was revoked again');
   expect(JSON.parse((await run(['key', 'list', '--json'])).stdout).keys).toEqual([]);
+});
+
+describeWith('script', Bun.which('script') !== null, 'at a terminal', () => {
+  test('a password is asked for twice and not shown, also when it was typed ahead', async () => {
+    await using own = await startedOnce();
+    const command = `${process.execPath} src/main.ts user create typed --data-dir ${own.path}`;
+    const child = Bun.spawn(['script', '-qec', command, '/dev/null'], {
+      stdin: new TextEncoder().encode(`${PASSWORD}\n${PASSWORD}\n`),
+      stdout: 'pipe',
+    });
+    expect(await new Response(child.stdout).text()).toContain('user typed created');
+    expect(await child.exited).toBe(0);
+  });
 });

@@ -208,6 +208,29 @@ describe('limits', () => {
       ]);
     }));
 
+  test('a route may be named as in the API document, and one that does not exist is warned of', () =>
+    limited(
+      {
+        rate_limit: {
+          routes: {
+            'GET /things/{number}': { max_requests: 3, window_seconds: 1 },
+            'POST /thing': { max_requests: 3, window_seconds: 1 },
+          },
+        },
+      },
+      async (one) => {
+        const answer = await one.call('GET', '/things/7', { token: 'admin' });
+        expect(answer.headers.get('ratelimit-policy')).toBe('"GET /things/{number}";q=3;w=1');
+        expect(one.lines.filter(({ level }) => level === 'warn')).toMatchObject([
+          {
+            msg: 'rate_limit.routes names a route that does not exist',
+            route: 'POST /thing',
+            likely: 'POST /things',
+          },
+        ]);
+      },
+    ));
+
   test('a role and a route can have limits of their own, and a reload applies at once', () =>
     limited(
       {

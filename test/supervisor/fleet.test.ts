@@ -30,7 +30,7 @@ function fleetOf(
       dataDir: scene.dataDir,
       config: configWith(),
       secrets: { jwtSecrets: ['s'], encryptionKey: 'k' },
-      fleet: { startedAt: 0, workersWanted: 2, workersReady: 0, restarts: 0, redis },
+      fleet: { startedAt: 0, workersWanted: 2, workersReady: 0, redis },
       metricsFile,
     }),
     changed: () => {
@@ -66,7 +66,7 @@ describe('a fleet', () => {
     await fleet.start();
     const [victim = 0] = fleet.pids;
     process.kill(victim, 'SIGKILL');
-    await until(() => fleet.restarts === 1 && fleet.ready === 2);
+    await until(() => fleet.counters.restarted === 1 && fleet.ready === 2);
     expect(fleet.pids).not.toContain(victim);
     expect(filesOf(scene).slice(0, 2).sort()).toEqual([1, 2]);
     expect([1, 2]).toContain(filesOf(scene)[2] ?? 0);
@@ -81,7 +81,7 @@ describe('a fleet', () => {
     await fleet.start();
     process.kill(fleet.pids[0] ?? 0, 'SIGTERM');
     await until(() => scene.notes('ready').length === 3 && fleet.ready === 2);
-    expect(fleet.restarts).toBe(0);
+    expect(fleet.counters.restarted).toBe(0);
     expect(scene.logged('worker died')).toEqual([]);
     await fleet.stop(5_000);
   });
@@ -136,7 +136,7 @@ describe('a fleet', () => {
     await fleet.start();
     const [victim = 0] = fleet.pids;
     process.kill(victim, 'SIGSTOP');
-    await until(() => fleet.restarts === 1 && fleet.ready === 2);
+    await until(() => fleet.counters.restarted === 1 && fleet.ready === 2);
     expect(fleet.pids).not.toContain(victim);
     expect(scene.logged('worker died')).toMatchObject([
       { cause: 'killed by SIGKILL: it hung: no sign of life for 2000 ms', was_ready: true },
@@ -150,7 +150,7 @@ describe('a fleet', () => {
     await fleet.start();
     for (let deaths = 1; deaths <= 3; deaths += 1) {
       process.kill(fleet.pids[0] ?? 0, 'SIGKILL');
-      await until(() => fleet.restarts === deaths && fleet.ready === 1);
+      await until(() => fleet.counters.restarted === deaths && fleet.ready === 1);
     }
     const waits = scene.logged('worker died').map((line) => Number(line.restart_in_ms));
     expect(waits[0]).toBeWithin(15, 21);
@@ -173,7 +173,7 @@ describe('a fleet', () => {
     const fleet = fleetOf(scene, 'good', { timing: { baseMs: 60_000, maxMs: 60_000 } });
     await fleet.start();
     process.kill(fleet.pids[0] ?? 0, 'SIGKILL');
-    await until(() => fleet.restarts === 1);
+    await until(() => fleet.counters.restarted === 1);
     expect(await fleet.stop(5_000)).toBe(0);
   });
 

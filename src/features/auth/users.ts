@@ -9,6 +9,7 @@ import type { Database, Transaction } from '@/platform/db/database.ts';
 import { CommandFailure, Conflict, InvalidRequest, NotFound } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/http/context.ts';
 import type { Role } from '@/platform/http/permissions.ts';
+import { worded } from '@/platform/http/schema_errors.ts';
 import { iso, newId, now } from '@/platform/time/clock.ts';
 import type { AuthChanges } from './changes.ts';
 import { type Passwords, passwordFault, requireAcceptable } from './passwords.ts';
@@ -73,8 +74,9 @@ export const userNotFound = (idOrName: string): NotFound => new NotFound(`There 
 function requireWellFormed(input: UserInput): void {
   const fault = Value.Errors(UserInput, input).First();
   if (!fault) return;
-  throw new InvalidRequest(`${fault.path.slice(1)}: ${fault.message}.`, {
-    errors: [{ in: 'body', path: fault.path, message: fault.message }],
+  const message = worded(fault);
+  throw new InvalidRequest(`${fault.path.slice(1)}: ${message}.`, {
+    errors: [{ in: 'body', path: fault.path, message }],
   });
 }
 

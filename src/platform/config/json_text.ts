@@ -86,6 +86,7 @@ export function parseJson(source: string): ParsedJson {
       if (next() === '}') fail('there is a comma too many before this "}"');
       const start = at;
       const key = string();
+      if (key === '__proto__') fail('a key of this name is not possible', start);
       if (entries.has(key)) fail(`the key ${JSON.stringify(key)} stands here twice`, start);
       const inner = pointer(path, key);
       places.set(inner, placeOf(start));

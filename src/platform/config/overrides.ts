@@ -57,8 +57,16 @@ const variableOf = (key: string): string => `AO_${key.replace('.', '__').toUpper
 
 const collapsed = (name: string): string => name.toUpperCase().replace(/_+/g, '_');
 
-/** What a variable that begins like ours but is none was meant to be; null for what may well be somebody else's. */
+/** Those without our prefix. */
+const JWT_SECRETS = ['JWT_SECRET', 'JWT_SECRET_PREVIOUS'];
+
+/** What a variable that is nearly ours was meant to be; null for what may well be somebody else's. */
 function meant(name: string): string | null {
+  if (JWT_SECRETS.includes(name.replace(/^AO_/, ''))) return name.startsWith('AO_') ? name.slice(3) : null;
+  if (name.startsWith('JW')) {
+    const likely = nearest(name, JWT_SECRETS);
+    return likely !== null && Math.abs(likely.length - name.length) <= 1 ? likely : null;
+  }
   if (!name.startsWith('AO_') || VARIABLE.test(name) || SECRETS.includes(name)) return null;
   const key = knownKeys()
     .map(variableOf)

@@ -24,7 +24,6 @@ export interface FleetState {
   readonly startedAt: number;
   readonly workersWanted: number;
   readonly workersReady: number;
-  readonly restarts: number;
   readonly redis: RedisTarget;
 }
 
@@ -51,7 +50,10 @@ export type ToWorker =
 export type ToSupervisor =
   | { readonly type: 'hello' }
   | { readonly type: 'ready' }
-  /** The worker cannot start; `message` says why for people. The supervisor stops with it. */
+  /**
+   * The worker cannot start; `message` says why for people. When it is `fatal` and no fleet was ever complete, the
+   * supervisor stops with it.
+   */
   | { readonly type: 'failed'; readonly message: string; readonly fatal: boolean }
   | { readonly type: 'drained' }
   /** Said every `ALIVE_EVERY_MS` by a worker whose event loop turns. */

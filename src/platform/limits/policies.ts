@@ -38,6 +38,9 @@ export function policyOf(name: string, quota: Quota, keySuffix = ''): LimitPolic
   };
 }
 
+/** A route as the configuration may name it, `GET /api/leads/{id}` as in the API document, as the server names it. */
+export const asPattern = (route: string): string => route.replaceAll(/\{(\w+)\}/g, ':$1');
+
 export class LimitPolicies {
   private seen: Config | null = null;
   private general: LimitPolicy = policyOf('default', { max_requests: 1, window_seconds: 1 });
@@ -61,7 +64,10 @@ export class LimitPolicies {
       Object.entries(limits.roles).map(([role, quota]) => [role as Role, policyOf(role, quota)]),
     );
     this.routes = new Map(
-      Object.entries(limits.routes).map(([route, quota]) => [route, policyOf(route, quota, `:${route}`)]),
+      Object.entries(limits.routes).map(([name, quota]) => {
+        const route = asPattern(name);
+        return [route, policyOf(name, quota, `:${route}`)];
+      }),
     );
     this.seen = config;
   }

@@ -15,7 +15,6 @@ const FLEET = {
   startedAt: 0,
   workersWanted: 4,
   workersReady: 4,
-  restarts: 0,
   redis: { mode: 'embedded', socketPath: '/x', fallback: false },
 } as const;
 const FIGURES: HealthFigures = {

@@ -13,7 +13,6 @@ const FLEET = {
   startedAt: Date.now() - 5_000,
   workersWanted: 4,
   workersReady: 3,
-  restarts: 0,
   redis: { mode: 'embedded', socketPath: '/x', fallback: true },
 } as const;
 

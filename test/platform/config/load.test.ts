@@ -197,6 +197,11 @@ describe('refused, with the place and what would be right:', () => {
       { redis: { sentinels: [{ host: 'a', port: 1 }], cluster_nodes: [{ host: 'a', port: 1 }] } },
       '{file}:1:47: redis.sentinels and redis.cluster_nodes exclude each other: give one of them',
     ],
+    [
+      'a name that JavaScript keeps for itself',
+      '{"__proto__": {"a": 1}}',
+      '{file}:1:2: a key of this name is not possible',
+    ],
     ['a list instead of a file', [1], '{file}: a configuration is an object in { }, not a list'],
     ['bad JSON', '{"a" 1}', '{file}:1:6: expected ":" after "a", found "1"'],
   ] as [string, unknown, string][])('%s', async (_, content, problem) => {
@@ -250,6 +255,23 @@ describe('refused, with the place and what would be right:', () => {
     expect(url).toStartWith(one('DATABASE_URL: database.url must be sqlite:FILE'));
     expect(url).not.toContain('hunter2');
   });
+
+  test.each([
+    ['AO_JWT_SECRET', 'JWT_SECRET'],
+    ['AO_JWT_SECRET_PREVIOUS', 'JWT_SECRET_PREVIOUS'],
+    ['JWT_SECERT', 'JWT_SECRET'],
+  ])('a secret under the name %s', async (name, likely) => {
+    expect(await refusal({}, { env: { [name]: 'hunter2' } })).toBe(
+      one(`${name} is no variable of this program; did you mean ${likely}?`),
+    );
+  });
+
+  test.each(['JWT_ISSUER', 'JWT_SECRET_KEY', 'JWKS_URL'])(
+    'not a variable of somebody else: %s',
+    async (name) => {
+      expect(await load({}, { env: { [name]: 'x' } })).toEqual(loadConfig({ env: {} }));
+    },
+  );
 
   test('a flag, by its name', async () => {
     expect(await refusal({}, { flags: { port: '70000' } })).toBe(
