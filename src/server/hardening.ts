@@ -5,6 +5,7 @@
 import { type AnyElysia, Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { nearest } from '@/platform/errors/suggestion.ts';
+import { registerFormats } from '@/platform/http/formats.ts';
 import { RouteTable } from '@/platform/http/routes.ts';
 import { asPattern } from '@/platform/limits/policies.ts';
 import type { LineBuffer } from '@/platform/log/lines.ts';
@@ -32,6 +33,7 @@ export interface HardeningOptions extends AdmissionOptions {
 
 /** The app that serves `routes`, hardened. */
 export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia {
+  registerFormats();
   const { config, log, metrics, audit, version, accessLines } = options;
   const table = new RouteTable();
   const gate = new Admission(options);

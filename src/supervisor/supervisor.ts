@@ -4,6 +4,7 @@
  */
 import type { Environment } from '@/platform/config/environment.ts';
 import { liveConfig, type ReplaceableConfig } from '@/platform/config/live.ts';
+import { ConfigRefused } from '@/platform/config/load.ts';
 import type { Config } from '@/platform/config/schema.ts';
 import { serveTurns } from '@/platform/db/turns.ts';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
@@ -235,7 +236,8 @@ class Supervisor {
       await this.record({ action: 'config.reloaded', details: { applied, need_restart: needRestart } });
     } catch (error) {
       log.error('configuration refused, the running one stays', { reason: messageOf(error) });
-      await this.record({ action: 'config.reloaded', outcome: 'failure' });
+      const details = { keys: error instanceof ConfigRefused ? error.keys : [] };
+      await this.record({ action: 'config.reloaded', outcome: 'failure', details });
     }
   }
 

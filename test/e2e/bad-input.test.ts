@@ -210,6 +210,8 @@ test.each([
   ['/api/leads?source=a&email=b&source=c', 422],
   ['/api/leads?source=a%26b&email=ada%40example.com', 200],
   ['/api/leads?created_after=yesterday', 422],
+  ['/api/leads?created_after=2026-02-30T00:00:00Z', 422],
+  ['/api/admin/audit/events?from=2026-02-30T00:00:00Z', 422],
 ])('GET %s gives %i', async (path, status) => {
   const answer = await server.request('GET', path, { token });
   if (status >= 400) expectProblem(answer, status);

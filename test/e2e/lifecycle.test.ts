@@ -259,6 +259,14 @@ describe('SIGHUP', () => {
     writeFileSync(server.configFile, '{"rate_limit": {"max_requests": "many"}}');
     server.child.kill('SIGHUP');
     const line = await server.logged((entry) => JSON.stringify(entry).includes('rate_limit.max_requests'));
+    const refused = await until(async () => {
+      const path = '/api/admin/audit/events?action=config.reloaded';
+      const { events } = (await server.request('GET', path, { token: await server.adminToken() })).json<{
+        events: object[];
+      }>();
+      return events[0];
+    });
+    expect(refused).toMatchObject({ outcome: 'failure', details: { keys: ['rate_limit.max_requests'] } });
     expect(line.level).toBe('error');
     expect((await server.request('GET', '/health')).status).toBe(200);
   });

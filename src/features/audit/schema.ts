@@ -10,17 +10,19 @@ export const Outcome = Type.Union(
   { description: 'How it ended: done, failed, or refused for lack of rights.' },
 );
 
+const ActorType = Type.Union([
+  Type.Literal('user'),
+  Type.Literal('anonymous'),
+  Type.Literal('system'),
+  Type.Literal('cli'),
+]);
+
 export const AuditEvent = Type.Object({
   seq: nullable(Type.Integer(), 'Place in the hash chain; null for about a second, until it is sealed.'),
   id: Type.String({ examples: ['019dbe0c-6f1a-7000-8000-3f1f2a9d4c11'] }),
   occurred_at: time('When it happened.'),
   actor: Type.Object({
-    type: Type.Union([
-      Type.Literal('user'),
-      Type.Literal('anonymous'),
-      Type.Literal('system'),
-      Type.Literal('cli'),
-    ]),
+    type: ActorType,
     id: nullable(Type.String()),
     name: nullable(
       Type.String({ examples: ['grace'] }),
@@ -52,6 +54,10 @@ export const EventQuery = Type.Object(
     actor: Type.Optional(
       Type.String({ maxLength: 256, description: 'Id or name of who did it.', examples: ['grace'] }),
     ),
+    actor_type: Type.Optional({
+      ...ActorType,
+      description: 'Only what users, strangers, the system or the command line did.',
+    }),
     action: Type.Optional(
       Type.String({
         maxLength: 100,

@@ -85,6 +85,7 @@ export class AuditLog {
     const rows = await pageOfEvents(
       this.options.db.read,
       {
+        actorType: query.actor_type,
         actor: query.actor,
         action: query.action,
         outcome: query.outcome,

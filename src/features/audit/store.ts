@@ -113,6 +113,8 @@ export const sealedEvents = (
 ): Promise<EventRow[]> => page(db, { after, through, limit });
 
 export interface EventFilter {
+  readonly actorType?: EventRow['actor_type'] | undefined;
+  /** Id or name. */
   readonly actor?: string | undefined;
   /** Exact, or `kind.*`. */
   readonly action?: string | undefined;
@@ -138,8 +140,9 @@ const lowestId = (epochMs: number): string => {
 
 /** Newest first. */
 export function pageOfEvents(db: Reader, filter: EventFilter, limit: number): Promise<EventRow[]> {
-  const { actor, action, outcome, target, from, to, before } = filter;
+  const { actorType, actor, action, outcome, target, from, to, before } = filter;
   let query = db.selectFrom('audit_events').selectAll().orderBy('id', 'desc').limit(limit);
+  if (actorType !== undefined) query = query.where('actor_type', '=', actorType);
   if (actor !== undefined) {
     const named = db.selectFrom('users').select('id').where('username_key', '=', actor.toLowerCase());
     query = query.where((eb) =>

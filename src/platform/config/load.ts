@@ -9,7 +9,7 @@ import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
 import type { Variables } from './environment.ts';
 import { JsonMistake, type Place, parseJson } from './json_text.ts';
 import { applyOverrides, type ConfigFlags, fromFlags, fromVariables } from './overrides.ts';
-import { type ConfigProblem, schemaProblems } from './problems.ts';
+import { type ConfigProblem, dotted, schemaProblems } from './problems.ts';
 import { type Config, ConfigSchema } from './schema.ts';
 import { soundnessProblems } from './soundness.ts';
 
@@ -25,13 +25,21 @@ interface FileContent {
   readonly places: ReadonlyMap<string, Place>;
 }
 
-const refusal = (problems: readonly string[]): CommandFailure =>
-  new CommandFailure(
-    problems.length === 1
-      ? `the configuration is not valid: ${problems[0]}`
-      : `the configuration is not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
-    2,
-  );
+/** A configuration that is refused, with everything that is wrong with it (exit 2). */
+export class ConfigRefused extends CommandFailure {
+  constructor(
+    problems: readonly string[],
+    /** The keys with a problem, as `section.key`; none for a file that is no JSON. */
+    readonly keys: readonly string[] = [],
+  ) {
+    super(
+      problems.length === 1
+        ? `the configuration is not valid: ${problems[0]}`
+        : `the configuration is not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+      2,
+    );
+  }
+}
 
 function readFile(file: string): FileContent {
   let text: string;
@@ -44,7 +52,7 @@ function readFile(file: string): FileContent {
     return parseJson(text);
   } catch (error) {
     if (!(error instanceof JsonMistake)) throw error;
-    throw refusal([`${file}:${error.place.line}:${error.place.column}: ${error.message}`]);
+    throw new ConfigRefused([`${file}:${error.place.line}:${error.place.column}: ${error.message}`]);
   }
 }
 
@@ -57,7 +65,7 @@ function nearestKnown<T>(pointer: string, lookup: ReadonlyMap<string, T>): T | u
   return undefined;
 }
 
-/** Throws CommandFailure (exit 2) that lists every problem. */
+/** Throws ConfigRefused, or CommandFailure (exit 2) when the file cannot be read. */
 export function loadConfig({ file, env, flags = {} }: ConfigSources): Config {
   const content: FileContent = file === undefined ? { value: {}, places: new Map() } : readFile(file);
   const variables = fromVariables(env);
@@ -72,11 +80,14 @@ export function loadConfig({ file, env, flags = {} }: ConfigSources): Config {
   };
 
   const candidate = Value.Default(ConfigSchema, Value.Clone(value));
-  const problems = [...schemaProblems(candidate).map(located), ...variables.problems];
-  if (problems.length > 0) throw refusal(problems);
+  const refuse = (problems: readonly ConfigProblem[], others: readonly string[] = []): void => {
+    if (problems.length + others.length === 0) return;
+    const keys = problems.map(({ pointer }) => dotted(pointer));
+    throw new ConfigRefused([...problems.map(located), ...others], keys);
+  };
+  refuse(schemaProblems(candidate), variables.problems);
   const config = candidate as Config;
-  const unsound = soundnessProblems(config).map(located);
-  if (unsound.length > 0) throw refusal(unsound);
+  refuse(soundnessProblems(config));
   return config;
 }
 

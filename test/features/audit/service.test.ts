@@ -127,6 +127,8 @@ forEachDatabase('the audit log', (open) => {
     expect(await by(user.id)).toEqual([user.username]);
     expect(await by('server')).toEqual(['server']);
     expect(await by('nobody')).toEqual([]);
+    const bySystem = await audit.events({ limit: 10, actor_type: 'system' });
+    expect(bySystem.events.map(({ action }) => action)).toEqual(['server.started']);
   });
 
   test('can be followed by place without missing an event', async () => {

@@ -54,10 +54,14 @@ test('a key named __proto__, which JavaScript would lose, is refused', () => {
 });
 test('reads whatever JSON.stringify writes as JSON.parse does', () => {
   fc.assert(
-    fc.property(fc.jsonValue({ maxDepth: 5 }), fc.constantFrom(undefined, 1, '\t'), (value, indent) => {
-      const text = JSON.stringify(value, null, indent);
-      expect(parseJson(text).value).toEqual(JSON.parse(text));
-    }),
+    fc.property(
+      fc.jsonValue({ maxDepth: 5 }).filter((value) => !JSON.stringify(value).includes('__proto__')),
+      fc.constantFrom(undefined, 1, '\t'),
+      (value, indent) => {
+        const text = JSON.stringify(value, null, indent);
+        expect(parseJson(text).value).toEqual(JSON.parse(text));
+      },
+    ),
     { numRuns: 300 },
   );
 });
