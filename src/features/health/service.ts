@@ -4,6 +4,7 @@
  */
 import { messageOf } from '@/platform/errors/problem.ts';
 import { iso, now } from '@/platform/time/clock.ts';
+import { keptFor } from '@/platform/time/kept.ts';
 import { type Checked, type HealthCheck, overall, reasonsOf } from './components.ts';
 import type { DetailedHealth, Health } from './schema.ts';
 
@@ -31,8 +32,8 @@ interface Options {
 }
 
 export class HealthService {
-  private readonly shortForm = kept(SHORT_MS, () => this.check());
-  private readonly detailedForm = kept(DETAILED_MS, () => this.checkDetailed());
+  private readonly shortForm = keptFor(SHORT_MS, () => this.check());
+  private readonly detailedForm = keptFor(DETAILED_MS, () => this.checkDetailed());
 
   private leaving = false;
 
@@ -105,14 +106,4 @@ async function bounded<T>(work: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** The result of `work`, made anew when it is older than `forMs`; callers at the same time share one. */
-function kept<T>(forMs: number, work: () => Promise<T>): () => Promise<T> {
-  let last: { readonly at: number; readonly result: Promise<T> } | null = null;
-  return () => {
-    const at = now();
-    if (!last || at - last.at >= forMs || at < last.at) last = { at, result: work() };
-    return last.result;
-  };
 }
