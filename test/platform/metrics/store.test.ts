@@ -115,13 +115,15 @@ describe('metrics over several processes', () => {
     expect(() => metrics.counter('http_requests', { help: 'Requests.' })).toThrow('_total');
   });
 
-  test('a computed gauge whose source fails leaves the rest of the scrape whole', async () => {
+  test('a computed gauge whose source fails leaves the rest of the scrape whole, and is counted', async () => {
     const metrics = openMetrics({ folder: newFolder(), file: 0 });
     metrics.computed('ao_queue_depth', { help: 'Depth.' }, () => Promise.reject(new Error('no database')));
     metrics.computed('ao_up', { help: 'Up.' }, () => [{ labels: {}, value: 1 }]);
     const families = await metrics.collect();
     expect(sampleOf(families, 'ao_up')).toBe(1);
     expect(sampleOf(families, 'ao_queue_depth')).toBeUndefined();
+    const failures = (metric: string) => sampleOf(families, 'ao_metrics_computed_failures_total', { metric });
+    expect([failures('ao_queue_depth'), failures('ao_up')]).toEqual([1, 0]);
   });
 });
 
