@@ -21,6 +21,7 @@ import { ConnectorService } from '@/features/connectors/service.ts';
 import { standardChecks, standingWarnings } from '@/features/health/checks.ts';
 import { QueueWatch } from '@/features/health/queue_watch.ts';
 import { HealthService } from '@/features/health/service.ts';
+import { SharedHealth } from '@/features/health/shared.ts';
 import { LeadService } from '@/features/leads/service.ts';
 import { MetricsService } from '@/features/metrics/service.ts';
 import { RunExecutor } from '@/features/runs/executor.ts';
@@ -169,14 +170,15 @@ export async function openServices(init: WorkerInit, log: Logger): Promise<Servi
       },
       executorBeat: () => metricsService.executorBeat(),
     }),
-    figures: async () => ({
-      queue_depth: await queueDepth(),
-      leads_cached: await leads.count(),
-      workflows_cached: await workflows.count(),
-      redis_mode: redis.target.mode,
-      workers_ready: fleetState.workersReady,
-      workers_wanted: fleetState.workersWanted,
-    }),
+    figures: {
+      queue_depth: queueDepth,
+      leads_cached: () => leads.count(),
+      workflows_cached: () => workflows.count(),
+      redis_mode: async () => redis.target.mode,
+      workers_ready: async () => fleetState.workersReady,
+      workers_wanted: async () => fleetState.workersWanted,
+    },
+    shared: new SharedHealth({ redis, serverId: init.serverId }),
     warnings: () => standingWarnings({ config, redis }),
   });
   const queueWatch = new QueueWatch({ db, config, log, queueDepth });
