@@ -25,7 +25,7 @@ import { SharedHealth } from '@/features/health/shared.ts';
 import { LeadService } from '@/features/leads/service.ts';
 import { MetricsService } from '@/features/metrics/service.ts';
 import { RunExecutor } from '@/features/runs/executor.ts';
-import { RunMetrics, registerQueueMetrics } from '@/features/runs/metrics.ts';
+import { MOST_WORKFLOW_NAMES, RunMetrics, registerQueueMetrics } from '@/features/runs/metrics.ts';
 import { RunQueue } from '@/features/runs/queue.ts';
 import { clearOldRuns } from '@/features/runs/retention.ts';
 import { RunService } from '@/features/runs/service.ts';
@@ -119,11 +119,13 @@ export async function openServices(init: WorkerInit, log: Logger): Promise<Servi
     redis,
     encryptionKey: init.secrets.encryptionKey,
   });
-  const workflows = new WorkflowService({ db, audit, idempotency, stepTypes: STEP_TYPES });
+  const runMetrics = new RunMetrics(metrics);
+  const stored = (name: string) => runMetrics.workflow(name);
+  const workflows = new WorkflowService({ db, audit, idempotency, stepTypes: STEP_TYPES, stored });
+  for (const name of await workflows.names(MOST_WORKFLOW_NAMES)) runMetrics.workflow(name);
   const signals = new RunSignals({ redis });
   const queue = new RunQueue({ workflows, signals });
   const leads = new LeadService({ db, audit, idempotency, listener: queue });
-  const runMetrics = new RunMetrics(metrics);
   const runs = new RunService({
     db,
     audit,
