@@ -12,6 +12,7 @@ import type {
   Histogram,
   InstrumentOptions,
   Labels,
+  Merge,
   Metrics,
   Sample,
 } from './instruments.ts';
@@ -60,12 +61,14 @@ class MetricsStore implements Metrics {
     return { inc: (labels = {}, by = 1) => add(slots(labels), by) };
   }
 
-  gauge(name: string, options: InstrumentOptions & { readonly merge: 'sum' | 'max' }): Gauge {
-    const definition = { ...definitionOf(name, options), kind: 'gauge', merge: options.merge } as const;
+  gauge(name: string, options: InstrumentOptions & { readonly merge: Merge }): Gauge {
+    const { merge } = options;
+    const definition = { ...definitionOf(name, options), kind: 'gauge', merge } as const;
     const slots = this.slotsOf(definition, options.initial);
     return {
       set: (value, labels = {}) => {
-        slots(labels)[0] = value;
+        const at = slots(labels);
+        at[0] = merge === 'peak' ? Math.max(at[0] ?? 0, value) : value;
       },
       add: (by, labels = {}) => add(slots(labels), by),
     };

@@ -33,14 +33,13 @@ export function requestMetrics({ metrics }: MetricsOptions) {
   });
   const { requests, durations } = declare([{ method: 'GET', route: UNMATCHED, status: '404' }]);
   const slowest = metrics.gauge('ao_http_request_duration_max_seconds', {
-    help: 'The longest time a request took since its worker started.',
-    merge: 'max',
+    help: 'The longest time a request took since the server started, by any worker, those that died included.',
+    merge: 'peak',
   });
   const inFlight = metrics.gauge('http_requests_in_flight', {
     help: 'Requests that are being answered now.',
     merge: 'sum',
   });
-  let longest = 0;
   const plugin = new Elysia({ name: 'metrics' })
     .onRequest(() => {
       inFlight.add(1);
@@ -57,10 +56,7 @@ export function requestMetrics({ metrics }: MetricsOptions) {
       };
       requests.inc(labels);
       durations.observe(seconds, labels);
-      if (seconds > longest) {
-        longest = seconds;
-        slowest.set(seconds);
-      }
+      slowest.set(seconds);
     });
   /** Every route has its series from the start, so that a rate is right from the first request on. */
   const initialise = (routes: RouteTable): void => {

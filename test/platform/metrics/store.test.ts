@@ -83,6 +83,21 @@ describe('metrics over several processes', () => {
     expect([sampleOf(alone, 'ao_sum'), sampleOf(alone, 'ao_max')]).toEqual([5, 5]);
   });
 
+  test('a peak is the highest that any process ever had, the dead and their successors included', async () => {
+    const folder = newFolder();
+    const peakOf = (metrics: Metrics) => metrics.gauge('ao_peak', { help: 'Peak.', merge: 'peak' });
+    const reader = openMetrics({ folder, file: 0 });
+    peakOf(reader).set(2);
+    await countAndDie(folder, 1, `metrics.gauge('ao_peak', { help: 'Peak.', merge: 'peak' }).set(7);`);
+    expect(sampleOf(await reader.collect(), 'ao_peak')).toBe(7);
+    const successor = openMetrics({ folder, file: 1 });
+    peakOf(successor).set(3);
+    expect(sampleOf(await reader.collect(), 'ao_peak')).toBe(7);
+    peakOf(reader).set(9);
+    peakOf(reader).set(1);
+    expect(sampleOf(await reader.collect(), 'ao_peak')).toBe(9);
+  });
+
   test('series exist from the start with zero', async () => {
     const metrics = openMetrics({ folder: newFolder(), file: 0 });
     metrics.counter('ao_plain_total', { help: 'Plain.' });
