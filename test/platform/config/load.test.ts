@@ -197,6 +197,11 @@ describe('refused, with the place and what would be right:', () => {
       { redis: { sentinels: [{ host: 'a', port: 1 }], cluster_nodes: [{ host: 'a', port: 1 }] } },
       '{file}:1:47: redis.sentinels and redis.cluster_nodes exclude each other: give one of them',
     ],
+    [
+      'a required Redis that is not to be used',
+      { redis: { use_fake_redis: true, required: true } },
+      '{file}:1:33: redis.required and redis.use_fake_redis exclude each other: the embedded Redis is not the one required',
+    ],
     ['a list instead of a file', [1], '{file}: a configuration is an object in { }, not [1]'],
     ['bad JSON', '{"a" 1}', '{file}:1:6: expected ":" after "a", found "1"'],
   ] as [string, unknown, string][])('%s', async (_, content, problem) => {
