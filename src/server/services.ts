@@ -21,10 +21,11 @@ import { ConnectorService } from '@/features/connectors/service.ts';
 import { standardChecks, standingWarnings } from '@/features/health/checks.ts';
 import { QueueWatch } from '@/features/health/queue_watch.ts';
 import { HealthService } from '@/features/health/service.ts';
+import { SharedHealth } from '@/features/health/shared.ts';
 import { LeadService } from '@/features/leads/service.ts';
 import { MetricsService } from '@/features/metrics/service.ts';
 import { RunExecutor } from '@/features/runs/executor.ts';
-import { RunMetrics, registerQueueMetrics } from '@/features/runs/metrics.ts';
+import { MOST_WORKFLOW_NAMES, RunMetrics, registerQueueMetrics } from '@/features/runs/metrics.ts';
 import { RunQueue } from '@/features/runs/queue.ts';
 import { clearOldRuns } from '@/features/runs/retention.ts';
 import { RunService } from '@/features/runs/service.ts';
@@ -118,11 +119,13 @@ export async function openServices(init: WorkerInit, log: Logger): Promise<Servi
     redis,
     encryptionKey: init.secrets.encryptionKey,
   });
-  const workflows = new WorkflowService({ db, audit, idempotency, stepTypes: STEP_TYPES });
+  const runMetrics = new RunMetrics(metrics);
+  const stored = (name: string) => runMetrics.workflow(name);
+  const workflows = new WorkflowService({ db, audit, idempotency, stepTypes: STEP_TYPES, stored });
+  for (const name of await workflows.names(MOST_WORKFLOW_NAMES)) runMetrics.workflow(name);
   const signals = new RunSignals({ redis });
   const queue = new RunQueue({ workflows, signals });
   const leads = new LeadService({ db, audit, idempotency, listener: queue });
-  const runMetrics = new RunMetrics(metrics);
   const runs = new RunService({
     db,
     audit,
@@ -169,14 +172,15 @@ export async function openServices(init: WorkerInit, log: Logger): Promise<Servi
       },
       executorBeat: () => metricsService.executorBeat(),
     }),
-    figures: async () => ({
-      queue_depth: await queueDepth(),
-      leads_cached: await leads.count(),
-      workflows_cached: await workflows.count(),
-      redis_mode: redis.target.mode,
-      workers_ready: fleetState.workersReady,
-      workers_wanted: fleetState.workersWanted,
-    }),
+    figures: {
+      queue_depth: queueDepth,
+      leads_cached: () => leads.count(),
+      workflows_cached: () => workflows.count(),
+      redis_mode: async () => redis.target.mode,
+      workers_ready: async () => fleetState.workersReady,
+      workers_wanted: async () => fleetState.workersWanted,
+    },
+    shared: new SharedHealth({ redis, serverId: init.serverId }),
     warnings: () => standingWarnings({ config, redis }),
   });
   const queueWatch = new QueueWatch({ db, config, log, queueDepth });

@@ -3,8 +3,19 @@
  * workers on one port.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { freePort, type RunningServer, spawnServer, startServer } from '@test/support/server.ts';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { recorder } from '@test/support/recorder.ts';
+import {
+  ADMIN_PASSWORD,
+  freePort,
+  type RunningServer,
+  spawnServer,
+  startServer,
+} from '@test/support/server.ts';
 import { until } from '@test/support/wait.ts';
+import { dataPaths } from '@/platform/config/paths.ts';
+import { SlotFile } from '@/platform/metrics/slots.ts';
 
 const LIMIT = 60;
 const UNREACHABLE = { redis: { host: '127.0.0.1', port: 1, use_fake_redis: false, allow_fallback: true } };
@@ -23,46 +34,88 @@ interface MetricsAnswer {
 
 let server: RunningServer;
 let limited: RunningServer;
+/** Carries out no runs, so that what is queued stays in the queue. */
+let waiting: RunningServer;
 
 beforeAll(async () => {
-  [server, limited] = await Promise.all([
+  [server, limited, waiting] = await Promise.all([
     startServer({ workers: 4, config: UNREACHABLE }),
     startServer({ workers: 4, config: { rate_limit: { max_requests: LIMIT, window_seconds: 60 } } }),
+    startServer({ workers: 4, args: ['--role', 'api'] }),
   ]);
 }, 60_000);
 
 afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await limited[Symbol.asyncDispose]();
+  for (const each of [server, limited, waiting]) await each[Symbol.asyncDispose]();
 });
-
-const health = async (path = '/health') => (await server.request('GET', path)).json<Health>();
-const metrics = async (from = server) => (await from.request('GET', '/metrics')).json<MetricsAnswer>();
 
 /** Keeps no connection, so that the kernel spreads the calls over the workers. */
 const fresh = { connection: 'close' };
 
+const health = async (path = '/health', from = server) =>
+  (await from.request('GET', path, { headers: fresh })).json<Health>();
+const metrics = async (from = server) => (await from.request('GET', '/metrics')).json<MetricsAnswer>();
+
+let queued = 0;
+
+/** Queues one more run on the server that carries out none; answers how many wait there now. */
+async function queueRun(): Promise<number> {
+  const token = await waiting.adminToken();
+  const body = { name: 'rest', trigger: 'manual', steps: [{ id: 'rest', type: 'delay', duration_ms: 0 }] };
+  const made = await waiting.request('POST', '/api/workflows', { token, body });
+  const { id } = made.json<{ id: string }>();
+  const started = await waiting.request('POST', '/api/workflows/trigger', {
+    token,
+    body: { workflow_id: id },
+  });
+  expect(started.status).toBe(202);
+  queued += 1;
+  return queued;
+}
+
+/** How often each worker has answered a route, by the file of its own in which it counts. */
+function answersByWorker(route: string): Map<string, number> {
+  const { metrics: folder } = dataPaths(server.dataDir);
+  const files = readdirSync(folder).filter((name) => name.endsWith('.metrics'));
+  return new Map(
+    files.map((name) => {
+      const { families, series } = new SlotFile(join(folder, name));
+      const counts = series
+        .filter(
+          ({ family, values }) => families[family]?.name === 'http_requests_total' && values[1] === route,
+        )
+        .map(({ slots }) => slots[0] ?? 0);
+      return [name, counts.reduce((sum, count) => sum + count, 0)];
+    }),
+  );
+}
+
 describe('Redis', () => {
   test('1. absent Redis: the server falls back to the embedded one and says so', async () => {
-    const line = await server.logged((entry) => String(entry.msg).startsWith('Redis unavailable'));
-    expect(line.level).toBe('warn');
-    expect(String(line.msg)).toStartWith('Redis unavailable, using embedded fallback: ');
-    expect(String(line.msg)).toContain('127.0.0.1:1');
+    const lines = server.logs.filter(({ msg }) => String(msg).includes('Redis unavailable'));
+    expect(lines).toEqual([
+      expect.objectContaining({
+        level: 'warn',
+        msg: expect.stringMatching(/^Redis unavailable, using embedded fallback: 127\.0\.0\.1:1: /),
+      }),
+    ]);
   });
 
   test('2. health reports Redis', async () => {
-    expect((await health()).components).toHaveProperty('redis');
+    expect((await health()).components.redis).toBe('ready');
   });
 
   test('3. detailed health has the queue depth', async () => {
     expect((await health('/health/detailed')).components.queue_depth).toBe(0);
+    const depth = await queueRun();
+    await until(async () => (await health('/health/detailed', waiting)).components.queue_depth === depth);
   });
 });
 
 describe('authentication', () => {
   test('4. log-in gives a JWT', async () => {
     const answer = await server.request('POST', '/api/auth/login', {
-      body: { username: 'admin', password: 'correct horse battery staple' },
+      body: { username: 'admin', password: ADMIN_PASSWORD },
     });
     const body = answer.json<{
       access_token: string;
@@ -95,8 +148,10 @@ describe('authentication', () => {
       '/api/docs',
       '/api/openapi.json',
     ];
-    const statuses = await Promise.all(paths.map(async (path) => (await server.request('GET', path)).status));
-    expect(statuses.every((status) => status === 200 || (status >= 301 && status <= 308))).toBe(true);
+    const opened = paths.map(async (path) => [path, (await server.request('GET', path)).status]);
+    expect(await Promise.all(opened)).toEqual(paths.map((path) => [path, 200]));
+    const body = { username: 'admin', password: ADMIN_PASSWORD };
+    expect((await server.request('POST', '/api/auth/login', { body })).status).toBe(200);
   });
 
   test('7. a backup is 403 for a user who is no admin and 200 for an admin', async () => {
@@ -164,16 +219,21 @@ describe('metrics', () => {
 
   test('13. they move with requests on all workers, whichever worker answers', async () => {
     const before = (await metrics()).metrics.requests_total ?? 0;
-    for (let call = 0; call < 40; call += 1) await server.request('GET', '/api/status', { headers: fresh });
-    const after = await until(async () => {
-      const total = (await metrics()).metrics.requests_total ?? 0;
-      return total >= before + 40 ? total : null;
+    const answered = answersByWorker('/api/status');
+    let calls = 0;
+    await until(async () => {
+      await server.request('GET', '/api/status', { headers: fresh });
+      calls += 1;
+      const now = [...answersByWorker('/api/status')];
+      return now.filter(([worker, count]) => count > (answered.get(worker) ?? 0)).length === 4;
     });
-    expect(after).toBeGreaterThanOrEqual(before + 40);
+    await until(async () => ((await metrics()).metrics.requests_total ?? 0) >= before + calls);
   });
 
   test('14. the queue depth is among them', async () => {
     expect((await metrics()).metrics.queue_depth).toBe(0);
+    const depth = await queueRun();
+    await until(async () => (await metrics(waiting)).metrics.queue_depth === depth);
   });
 
   test('15. the limit section is among them', async () => {
@@ -240,9 +300,12 @@ describe('health and life', () => {
     );
   });
 
-  test('21. detailed health answers', async () => {
+  test('21. detailed health answers, and never goes back in time from one worker to another', async () => {
     const detailed = await health('/health/detailed');
     expect(detailed.components).toMatchObject({ api: 'running', cache: 'active', redis_mode: 'embedded' });
+    const times = [detailed.timestamp];
+    for (let call = 0; call < 30; call += 1) times.push((await health('/health/detailed')).timestamp);
+    expect(times).toEqual([...times].sort());
   });
 
   test('22. the server boots with four workers', async () => {
@@ -250,13 +313,31 @@ describe('health and life', () => {
     expect((await server.request('GET', '/health?probe=ready')).status).toBe(200);
   });
 
-  test('23. a graceful shutdown exits 0', async () => {
-    const other = await startServer({ workers: 4 });
-    try {
-      expect(await other.stop('SIGTERM')).toBe(0);
-    } finally {
-      await other[Symbol.asyncDispose]();
-    }
+  test('23. a graceful shutdown finishes what is in flight and exits 0', async () => {
+    const held = Promise.withResolvers<void>();
+    await using crm = recorder(async () => {
+      await held.promise;
+      return new Response();
+    });
+    await using other = await startServer({
+      workers: 4,
+      config: { outbound: { allow_private: ['127.0.0.1/32'] } },
+    });
+    const token = await other.adminToken();
+    const body = { method: 'POST', url: crm.url, status_url: crm.url, id_path: 'id' };
+    expect((await other.request('POST', '/api/crm/config', { token, body })).status).toBe(200);
+    const answer = other.request('GET', '/api/crm/status', { token });
+    await until(() => crm.calls.length === 1);
+    const stopped = other.stop('SIGTERM');
+    const closed = () =>
+      fetch(other.url, { signal: AbortSignal.timeout(500) }).then(
+        () => false,
+        () => true,
+      );
+    await until(closed, { what: 'the port closed' });
+    held.resolve();
+    expect((await answer).status).toBe(200);
+    expect(await stopped).toBe(0);
   });
 
   test('24. with required:true and no Redis it refuses to start', async () => {

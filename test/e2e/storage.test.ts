@@ -56,6 +56,14 @@ describeWithPostgres('a PostgreSQL', () => {
     expect(unhealthy.json<object>()).toMatchObject({ status: 'unhealthy' });
     expect((await server.request('GET', '/health?probe=live')).status).toBe(200);
     expect((await server.request('GET', '/health?probe=ready')).status).toBe(503);
+    const detailed = await server.request('GET', '/health/detailed');
+    expect([detailed.status, detailed.json<object>()]).toMatchObject([
+      503,
+      {
+        ...{ queue_depth: null, leads_cached: null, workflows_cached: null },
+        ...{ cache: 'active', redis_mode: 'embedded', workers_ready: 2, workers_wanted: 2 },
+      },
+    ]);
     const headers = { connection: 'close' };
     const answers = await Promise.all([
       ...Array.from({ length: 6 }, () => server.request('GET', '/api/leads', { token, headers })),

@@ -441,6 +441,33 @@ describe('every answer', () => {
     }
   });
 
+  test('is counted in series that exist from the start with zero, for every success its route declares', async () => {
+    const body = Type.Object({});
+    const fresh = serveHardened(() =>
+      new Elysia()
+        .use(accessControl)
+        .get('/plain', () => ({}), { access: 'public' })
+        .post('/made', () => ({}), { access: 'public', response: { 201: body, 422: body } })
+        .get('/either', () => ({}), { access: 'public', response: { 200: body, 304: body, 503: body } })
+        .get('/one', () => ({}), { access: 'public', response: body }),
+    );
+    try {
+      const families = await fresh.metrics.collect();
+      const seriesOf = (name: string) =>
+        (families.find((family) => family.name === name)?.samples ?? [])
+          .map(({ labels: { method, route, status = '' } }) => `${method} ${route} ${status}`.trim())
+          .filter((series) => !series.includes('/api/'))
+          .sort();
+      const answers = ['GET /either 200', 'GET /either 304', 'GET /one 200', 'GET /plain 200'];
+      expect(seriesOf('http_requests_total')).toEqual([...answers, 'GET unmatched 404', 'POST /made 201']);
+      expect(seriesOf('http_request_duration_seconds')).toEqual(
+        ['GET /either', 'GET /one', 'GET /plain', 'GET unmatched', 'POST /made'].sort(),
+      );
+    } finally {
+      await fresh.stop();
+    }
+  });
+
   test('is counted by route pattern and status, and logged, once', async () => {
     const counted = async () => {
       const family = (await server.metrics.collect()).find(({ name }) => name === 'http_requests_total');

@@ -52,7 +52,7 @@ export type Engine = ReturnType<typeof testEngine>;
 
 export function testEngine(
   db: Database,
-  options: { runs?: Partial<Config['runs']>; stepTypes?: readonly StepType[] } = {},
+  options: { runs?: Partial<Config['runs']>; stepTypes?: readonly StepType[]; metrics?: Metrics } = {},
 ) {
   const config = testConfig(options.runs);
   const audit = new AuditLog({ db });
@@ -65,16 +65,17 @@ export function testEngine(
     redis: noRedis,
     encryptionKey: ENCRYPTION_KEY,
   });
+  const metrics = new RunMetrics(options.metrics ?? noMetrics);
   const workflows = new WorkflowService({
     db,
     audit,
     idempotency,
     stepTypes: options.stepTypes ?? STEP_TYPES,
+    stored: (name) => metrics.workflow(name),
   });
   const signals = new RunSignals({ redis: noRedis });
   const queue = new RunQueue({ workflows, signals });
   const leads = new LeadService({ db, audit, idempotency, listener: queue });
-  const metrics = new RunMetrics(noMetrics);
   const runs = new RunService({ db, audit, idempotency, workflows, leads, queue, signals, metrics });
   const executor = (name: string, over: Partial<ConstructorParameters<typeof RunExecutor>[0]> = {}) =>
     new RunExecutor({

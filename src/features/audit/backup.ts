@@ -19,7 +19,7 @@ import { type ChainEnd, eventText, sealedLine } from './canonical.ts';
 import type { BackupListed, BackupMade } from './schema.ts';
 import type { AuditSealer } from './seal.ts';
 import type { AuditLog } from './service.ts';
-import { sealedEvents } from './store.ts';
+import { pageOfEvents, sealedEvents } from './store.ts';
 import { signTrailer } from './trailer.ts';
 import { ChainWalk, Problems } from './walk.ts';
 
@@ -49,8 +49,12 @@ export class AuditBackups {
   constructor(private readonly options: Options) {
     options.metrics?.computed(
       'ao_backup_last_success_timestamp_seconds',
-      { help: 'When the newest audit backup was made; 0 without any.' },
-      async () => [{ labels: {}, value: ((await this.files())[0]?.createdAt ?? 0) / 1000 }],
+      { help: 'When an audit backup last succeeded, wherever its file is now; 0 before the first.' },
+      async () => {
+        const filter = { action: CREATED, outcome: 'success' } as const;
+        const [newest] = await pageOfEvents(options.db.read, filter, 1);
+        return [{ labels: {}, value: (newest?.occurred_at ?? 0) / 1000 }];
+      },
     );
   }
 

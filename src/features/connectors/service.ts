@@ -10,6 +10,7 @@ import type { OutboundAnswer, OutboundClient } from '@/platform/outbound/client.
 import type { RedisLink } from '@/platform/redis/link.ts';
 import type { Scope } from '@/platform/template/expression.ts';
 import { iso, now } from '@/platform/time/clock.ts';
+import { keptFor } from '@/platform/time/kept.ts';
 import { credentialKey, seal, unseal } from './credentials.ts';
 import {
   authHeaders,
@@ -56,12 +57,13 @@ const CHANNEL = 'connectors';
 const KEPT_MS = 500;
 const STATUS_TIMEOUT_MS = 5000;
 const STATUS_KEPT_MS = 10_000;
+/** Beyond this a status is not worth more than the wait for a new one. */
+const STATUS_STANDS_IN_MS = 2 * STATUS_KEPT_MS;
 
 export class ConnectorService {
   private readonly key: Buffer;
-  private loaded: { readonly at: number; readonly value: Promise<Loaded | null> } | null = null;
-  private lastStatus: { readonly at: number; readonly value: ConnectorStatus } | null = null;
-  private asking: Promise<ConnectorStatus> | null = null;
+  private readonly load = keptFor(KEPT_MS, () => this.read());
+  private readonly keptStatus = keptFor(STATUS_KEPT_MS, () => this.ask(), STATUS_STANDS_IN_MS);
   private readonly unsubscribe: () => void;
 
   constructor(private readonly options: Options) {
@@ -119,21 +121,32 @@ export class ConnectorService {
 
   /** Asks the CRM now. */
   async status(): Promise<ConnectorStatus> {
-    const answered = (status: ConnectorStatus['status'], detail: string, latencyMs: number | null) => ({
-      status,
-      detail,
-      latency_ms: latencyMs,
-      checked_at: iso(now()),
-    });
-    let connector: Loaded | null;
-    try {
-      connector = await this.load();
-    } catch (error) {
-      return answered('unavailable', messageOf(error), null);
-    }
-    if (!connector) return answered('not_configured', 'No CRM is configured.', null);
+    return this.ask().catch((error: unknown) => answered('unavailable', messageOf(error)));
+  }
+
+  /**
+   * `status` for health checks: asked anew after ten seconds, while the last answer stands in for up to ten more, so
+   * that frequent callers never wait for the CRM. Throws when the configuration cannot be read: that says nothing
+   * about the CRM and is not kept.
+   */
+  health(): Promise<ConnectorStatus> {
+    return this.keptStatus();
+  }
+
+  close(): void {
+    this.unsubscribe();
+  }
+
+  private forget(): void {
+    this.load.forget();
+    this.keptStatus.forget();
+  }
+
+  private async ask(): Promise<ConnectorStatus> {
+    const connector = await this.load();
+    if (!connector) return answered('not_configured', 'No CRM is configured.');
     const { status_url } = connector.settings;
-    if (status_url === null) return answered('ready', 'Configured; it has no status URL to ask.', null);
+    if (status_url === null) return answered('ready', 'Configured; it has no status URL to ask.');
     const startedAt = performance.now();
     const elapsed = (): number => Math.round((performance.now() - startedAt) * 10) / 10;
     try {
@@ -148,40 +161,6 @@ export class ConnectorService {
     } catch (error) {
       return answered('unavailable', messageOf(error), elapsed());
     }
-  }
-
-  /**
-   * `status` for health checks: asked anew at most every ten seconds, and only the first caller ever waits for
-   * the CRM; while it is being asked again, the last answer stands.
-   */
-  async health(): Promise<ConnectorStatus> {
-    const known = this.lastStatus;
-    if (known && now() - known.at <= STATUS_KEPT_MS) return known.value;
-    this.asking ??= this.status().then((value) => {
-      this.lastStatus = { at: now(), value };
-      this.asking = null;
-      return value;
-    });
-    return known ? known.value : this.asking;
-  }
-
-  close(): void {
-    this.unsubscribe();
-  }
-
-  private forget(): void {
-    this.loaded = null;
-    this.lastStatus = null;
-  }
-
-  private load(): Promise<Loaded | null> {
-    if (this.loaded && now() - this.loaded.at <= KEPT_MS) return this.loaded.value;
-    const entry = { at: now(), value: this.read() };
-    this.loaded = entry;
-    entry.value.catch(() => {
-      if (this.loaded === entry) this.loaded = null;
-    });
-    return entry.value;
   }
 
   private async read(): Promise<Loaded | null> {
@@ -215,6 +194,12 @@ export class ConnectorService {
     });
   }
 }
+
+const answered = (
+  status: ConnectorStatus['status'],
+  detail: string,
+  latencyMs: number | null = null,
+): ConnectorStatus => ({ status, detail, latency_ms: latencyMs, checked_at: iso(now()) });
 
 const toView = (row: ConnectorRow, settings: Settings, auth: Auth): ConnectorView => ({
   ...settings,

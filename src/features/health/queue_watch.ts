@@ -1,7 +1,7 @@
 /**
- * Warns when more runs wait than `monitoring.queue_depth_warn`: one WARN line for each crossing, by whichever
- * worker of whichever server sees it first. That it was said is one row of the database, which only one can make; so
- * it is also remembered over restarts.
+ * Warns when `monitoring.queue_depth_warn` or more runs wait: one WARN line for each crossing, by whichever worker of
+ * whichever server sees it first. That it was said is one row of the database, which only one can make; so it is also
+ * remembered over restarts.
  */
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
@@ -44,7 +44,7 @@ export class QueueWatch {
     const depth = await queueDepth();
     const marked = await isMarked(db.read);
     if (depth >= limit && !marked && (await db.write(mark))) {
-      log.warn('queue depth above the limit', { queue_depth: depth, queue_depth_warn: limit });
+      log.warn('queue depth at or above the limit', { queue_depth: depth, queue_depth_warn: limit });
     }
     if (depth < limit && marked && (await db.write(unmark))) {
       log.info('queue depth below the limit again', { queue_depth: depth, queue_depth_warn: limit });

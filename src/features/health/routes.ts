@@ -56,7 +56,9 @@ export const healthRoutes = ({ health, version }: Options) =>
         detail: {
           operationId: 'getDetailedHealth',
           summary: 'Health with figures',
-          description: 'The same with queue depth and counts; asked anew at most every 5 seconds.',
+          description:
+            'The same with queue depth and counts, null where one cannot be had; asked anew at most every 5 seconds, and ' +
+            'the same from every worker.',
         },
       },
     );

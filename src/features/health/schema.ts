@@ -1,5 +1,5 @@
 /** The answers of health. */
-import { type Static, Type } from '@sinclair/typebox';
+import { type SchemaOptions, type Static, type TSchema, Type } from '@sinclair/typebox';
 
 const Word = Type.Union([
   Type.Literal('running'),
@@ -40,20 +40,28 @@ export const Health = Type.Object({
 });
 export type Health = Static<typeof Health>;
 
+const orNull = <T extends TSchema>(schema: T, options: SchemaOptions) =>
+  Type.Union([schema, Type.Null()], options);
+
+/** Null where one cannot be had, above all while the database does not answer. */
 const figures = {
-  cache: Type.String({ examples: ['active'] }),
-  queue_depth: Type.Optional(Type.Integer({ description: 'Runs that wait to be carried out.' })),
-  leads_cached: Type.Optional(Type.Integer({ description: 'Leads in the database.' })),
-  workflows_cached: Type.Optional(Type.Integer({ description: 'Workflow definitions.' })),
-  redis_mode: Type.Optional(Type.String({ description: 'real or embedded.', examples: ['embedded'] })),
-  workers_ready: Type.Optional(Type.Integer()),
-  workers_wanted: Type.Optional(Type.Integer()),
+  queue_depth: orNull(Type.Integer(), { description: 'Runs that wait to be carried out.', examples: [0] }),
+  leads_cached: orNull(Type.Integer(), { description: 'Leads in the database.', examples: [3] }),
+  workflows_cached: orNull(Type.Integer(), { description: 'Workflow definitions.', examples: [1] }),
+  redis_mode: orNull(Type.String(), { description: 'real or embedded.', examples: ['embedded'] }),
+  workers_ready: orNull(Type.Integer(), { description: 'Workers that serve.', examples: [4] }),
+  workers_wanted: orNull(Type.Integer(), { description: 'Workers there should be.', examples: [4] }),
 };
+export type Figures = { readonly [Name in keyof typeof figures]: Static<(typeof figures)[Name]> };
 
 export const DetailedHealth = Type.Object({
   ...common,
+  cache: Type.Union([Type.Literal('active'), Type.Literal('degraded')], {
+    description:
+      'active: all workers share this answer. degraded: Redis is lost, and each worker keeps its own.',
+  }),
   ...figures,
-  components: Type.Record(Type.String(), Type.Union([Type.String(), Type.Integer()]), {
+  components: Type.Record(Type.String(), Type.Union([Type.String(), Type.Integer(), Type.Null()]), {
     description: 'The components, and the figures once more beside them.',
   }),
 });

@@ -1,38 +1,34 @@
 /**
  * How the server is, asked of its parts and not assumed. Answers are kept for a moment, so that a public route
- * cannot be used to load the database: a second for the short form, five for the detailed one.
+ * cannot be used to load the database: a second for the short form, five for the detailed one, which is one for all
+ * workers.
  */
 import { messageOf } from '@/platform/errors/problem.ts';
 import { iso, now } from '@/platform/time/clock.ts';
+import { keptFor } from '@/platform/time/kept.ts';
 import { type Checked, type HealthCheck, overall, reasonsOf } from './components.ts';
-import type { DetailedHealth, Health } from './schema.ts';
+import type { DetailedHealth, Figures, Health } from './schema.ts';
+import { DETAILED_MS, type SharedHealth } from './shared.ts';
 
 const SHORT_MS = 1_000;
-const DETAILED_MS = 5_000;
 const CHECK_TIMEOUT_MS = 2_000;
 
-/** What the detailed answer adds. */
-export interface HealthFigures {
-  readonly queue_depth: number;
-  readonly leads_cached: number;
-  readonly workflows_cached: number;
-  readonly redis_mode: string;
-  readonly workers_ready: number;
-  readonly workers_wanted: number;
-}
+/** What the detailed answer adds; each is asked by itself and may throw. */
+type FigureSources = { readonly [Name in keyof Figures]: () => Promise<number | string> };
 
 interface Options {
   readonly version: string;
   readonly checks: readonly HealthCheck[];
   /** Asked at most every five seconds. */
-  readonly figures: () => Promise<HealthFigures>;
+  readonly figures: FigureSources;
+  readonly shared: SharedHealth;
   /** What the operator should know although nothing is broken. */
   readonly warnings: () => readonly string[];
 }
 
 export class HealthService {
-  private readonly shortForm = kept(SHORT_MS, () => this.check());
-  private readonly detailedForm = kept(DETAILED_MS, () => this.checkDetailed());
+  private readonly shortForm = keptFor(SHORT_MS, () => this.check());
+  private readonly detailedForm = keptFor(DETAILED_MS, () => this.checkDetailed());
 
   private leaving = false;
 
@@ -58,18 +54,21 @@ export class HealthService {
     return this.shortForm();
   }
 
-  detailed(): Promise<DetailedHealth> {
-    return this.detailedForm();
+  /** The same from every worker of this server; while Redis is lost, each has its own. */
+  async detailed(): Promise<DetailedHealth> {
+    const { shared } = this.options;
+    return (await shared.read()) ?? shared.offer(await this.detailedForm());
   }
 
   private async check(): Promise<Health> {
+    const timestamp = iso(now());
     const parts = await Promise.all(this.options.checks.map(ask));
     const reasons = reasonsOf(parts);
     const warnings = [...this.options.warnings()];
     return {
       status: overall(parts),
       version: this.options.version,
-      timestamp: iso(now()),
+      timestamp,
       components: Object.fromEntries(parts.map(({ name, word }) => [name, word])),
       ...(reasons.length > 0 ? { reasons } : {}),
       ...(warnings.length > 0 ? { warnings } : {}),
@@ -77,14 +76,18 @@ export class HealthService {
   }
 
   private async checkDetailed(): Promise<DetailedHealth> {
-    const [health, figures] = await Promise.all([
-      this.check(),
-      bounded(this.options.figures()).catch(() => null),
-    ]);
-    // Components of the process itself: it answers, so they are there.
-    const more = { cache: 'active', ...figures };
+    const [health, figures] = await Promise.all([this.check(), figuresOf(this.options.figures)]);
+    const more = { cache: this.options.shared.active ? 'active' : 'degraded', ...figures } as const;
     return { ...health, ...more, components: { ...health.components, ...more } };
   }
+}
+
+/** Null for those that cannot be had. */
+async function figuresOf(sources: FigureSources): Promise<Figures> {
+  const read = async ([name, source]: [string, FigureSources[keyof Figures]]) =>
+    [name, await bounded(source())] as const;
+  const figures = Object.entries(sources).map((each) => read(each).catch(() => [each[0], null] as const));
+  return Object.fromEntries(await Promise.all(figures)) as unknown as Figures;
 }
 
 async function ask(part: HealthCheck): Promise<Checked> {
@@ -105,14 +108,4 @@ async function bounded<T>(work: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** The result of `work`, made anew when it is older than `forMs`; callers at the same time share one. */
-function kept<T>(forMs: number, work: () => Promise<T>): () => Promise<T> {
-  let last: { readonly at: number; readonly result: Promise<T> } | null = null;
-  return () => {
-    const at = now();
-    if (!last || at - last.at >= forMs || at < last.at) last = { at, result: work() };
-    return last.result;
-  };
 }

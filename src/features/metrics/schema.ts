@@ -9,7 +9,9 @@ export const MetricsAnswer = Type.Object({
     }),
     requests_failed: Type.Integer({ description: 'Of these, answers with a status of 500 or more.' }),
     avg_latency_ms: Type.Number(),
-    max_latency_ms: Type.Number(),
+    max_latency_ms: Type.Number({
+      description: 'Of all requests since the server started, by all workers.',
+    }),
     uptime_seconds: Type.Number({ description: 'Since the start of the server, not of one worker.' }),
     queue_depth: Type.Union([Type.Integer(), Type.Null()], {
       description: 'Runs that wait to be carried out; null while the database does not answer.',

@@ -4,10 +4,12 @@ import { now } from '@/platform/time/clock.ts';
 import { STEP_TYPES } from './steps/registry.ts';
 import type { QueueNumbers } from './store.ts';
 
-export type RunOutcome = 'completed' | 'failed' | 'cancelled';
+const OUTCOMES = ['completed', 'failed', 'cancelled'] as const;
+export type RunOutcome = (typeof OUTCOMES)[number];
 type StepOutcome = 'succeeded' | 'failed';
 
-const MOST_WORKFLOW_NAMES = 100;
+/** Beyond these, workflows share a series. */
+export const MOST_WORKFLOW_NAMES = 100;
 const OTHER = 'other';
 const BOUNDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
@@ -35,6 +37,11 @@ export class RunMetrics {
       help: 'When a run executor of this server last looked for work.',
       merge: 'max',
     });
+  }
+
+  /** Runs of this workflow may come: from now on its series are there. */
+  workflow(name: string): void {
+    for (const outcome of OUTCOMES) this.runs.inc({ workflow: this.bounded(name), outcome }, 0);
   }
 
   runEnded(workflow: string, outcome: RunOutcome): void {

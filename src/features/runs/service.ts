@@ -8,6 +8,7 @@ import { Conflict, NotFound } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/http/context.ts';
 import type { Idempotency, KeyedRequest } from '@/platform/http/idempotency.ts';
 import { iso, now } from '@/platform/time/clock.ts';
+import { keptFor } from '@/platform/time/kept.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { RunQueue } from './queue.ts';
 import type { Run, RunDetail, RunPage, RunQuery, Triggered, TriggerInput, WorkflowStatus } from './schema.ts';
@@ -18,7 +19,6 @@ import {
   countRunsOf,
   findRun,
   pageOfRuns,
-  type QueueNumbers,
   queueNumbers,
   type RunRow,
 } from './store.ts';
@@ -62,7 +62,8 @@ const toRun = (row: RunRow): Run => ({
 });
 
 export class RunService {
-  private kept: { readonly at: number; readonly value: Promise<QueueNumbers> } | null = null;
+  /** Numbers of the queue, at most a second old. */
+  readonly queue = keptFor(QUEUE_KEPT_MS, () => queueNumbers(this.options.db.read, now()));
 
   constructor(private readonly options: Options) {}
 
@@ -162,18 +163,6 @@ export class RunService {
     );
     metrics.runEnded(name, 'cancelled');
     return toRun(row);
-  }
-
-  /** Numbers of the queue, at most a second old. */
-  queue(): Promise<QueueNumbers> {
-    if (!this.kept || now() - this.kept.at > QUEUE_KEPT_MS) {
-      const kept = { at: now(), value: queueNumbers(this.options.db.read, now()) };
-      this.kept = kept;
-      kept.value.catch(() => {
-        if (this.kept === kept) this.kept = null;
-      });
-    }
-    return this.kept.value;
   }
 
   /** Runs that wait for an executor: queued ones and those whose delay or retry is due. */

@@ -31,6 +31,7 @@ import {
   replaceWorkflow,
   type VersionRow,
   type WorkflowRow,
+  workflowNames,
 } from './store.ts';
 
 /** One version of one workflow: what a run is pinned to. */
@@ -44,6 +45,8 @@ interface Options {
   readonly audit: AuditLog;
   readonly idempotency: Idempotency;
   readonly stepTypes: readonly StepType[];
+  /** Told the name of each workflow that was created or changed, after the commit. */
+  readonly stored: (name: string) => void;
 }
 
 const MOST_COMPILED_KEPT = 500;
@@ -90,6 +93,7 @@ export class WorkflowService {
       await this.record(trx, actor, 'workflow.created', row);
       return { body: toWorkflow(row, complete(input)) };
     });
+    this.options.stored(answer.body.name);
     return answer.body;
   }
 
@@ -125,16 +129,23 @@ export class WorkflowService {
     return countWorkflows(this.options.db.read);
   }
 
+  /** Names of workflows, each once, the first `limit` of them. */
+  names(limit: number): Promise<string[]> {
+    return workflowNames(this.options.db.read, limit);
+  }
+
   /** A new version. `expected` is the version the client has seen; null for any. */
-  replace(actor: Actor, id: string, input: WorkflowInput, expected: number | null): Promise<Workflow> {
+  async replace(actor: Actor, id: string, input: WorkflowInput, expected: number | null): Promise<Workflow> {
     this.definitions.validate(input);
-    return this.options.db.write(async (trx) => {
+    const workflow = await this.options.db.write(async (trx) => {
       const before = await this.lock(trx, id, expected);
       const row = this.row(id, before.version + 1, input, before.created_at, now());
       await replaceWorkflow(trx, row, this.version(actor, row, input));
       await this.record(trx, actor, 'workflow.updated', row);
       return toWorkflow(row, complete(input));
     });
+    this.options.stored(workflow.name);
+    return workflow;
   }
 
   /** No new runs; those under way finish on their version. */

@@ -74,6 +74,12 @@ export async function countWorkflows(db: Reader, trigger?: string): Promise<numb
   return Number((await query.executeTakeFirstOrThrow()).n);
 }
 
+/** Each name once, in order. */
+export async function workflowNames(db: Reader, limit: number): Promise<string[]> {
+  const query = db.selectFrom('workflows').select('name').distinct().orderBy('name').limit(limit);
+  return (await query.execute()).map(({ name }) => name);
+}
+
 /** Newest first, each with the definition of its newest version. */
 export async function pageOfWorkflows(
   db: Reader,

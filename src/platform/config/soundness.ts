@@ -45,6 +45,13 @@ export function soundnessProblems(config: Config): ConfigProblem[] {
     ...addressProblems('/outbound/allow_private', config.outbound.allow_private),
     ...scheduleProblems(config.audit.backup_schedule),
   ];
+  if (config.redis.use_fake_redis && config.redis.required) {
+    problems.push({
+      pointer: '/redis/required',
+      message:
+        'redis.required and redis.use_fake_redis exclude each other: the embedded Redis is not the one required',
+    });
+  }
   if (config.redis.sentinels.length > 0 && config.redis.cluster_nodes.length > 0) {
     problems.push({
       pointer: '/redis/cluster_nodes',

@@ -10,6 +10,8 @@ export interface RouteFacts {
   readonly access: Access;
   /** Whether it has a schema for a body: only then one is read. */
   readonly body: 'none' | 'optional' | 'required';
+  /** The statuses below 400 that it declares; 200 when it declares none. */
+  readonly successes: readonly number[];
   /** Names of the query and path parameters that are integers. */
   readonly integers: { readonly query: readonly string[]; readonly params: readonly string[] };
 }
@@ -32,6 +34,7 @@ export class RouteTable {
         path,
         access: detail?.['x-access'] ?? DEFAULT_ACCESS,
         body: bodyOf(hooks.body),
+        successes: successesOf(hooks.response),
         integers: { query: integersOf(hooks.query), params: integersOf(hooks.params) },
       });
       this.patterns.push({ method, segments: path.split('/') });
@@ -65,6 +68,13 @@ function matches(pattern: readonly string[], segments: readonly string[]): boole
 function bodyOf(schema: unknown): RouteFacts['body'] {
   if (typeof schema !== 'object' || schema === null) return 'none';
   return OptionalKind in schema ? 'optional' : 'required';
+}
+
+/** Schemas of answers stand under their statuses; a single schema is that of 200. */
+function successesOf(response: unknown): number[] {
+  const statuses = Object.keys(response ?? {}).map(Number);
+  const successes = statuses.filter((status) => status >= 200 && status < 400);
+  return successes.length > 0 ? successes : [200];
 }
 
 function integersOf(schema: unknown): string[] {

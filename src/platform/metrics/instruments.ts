@@ -13,8 +13,11 @@ export interface Histogram {
   observe(value: number, labels?: Labels): void;
 }
 
-/** How the values of several processes become one: add them, or take the greatest. */
-export type Merge = 'sum' | 'max';
+/**
+ * How the values of several processes become one: add them, take the greatest, or keep the greatest that was ever set,
+ * also by processes that are gone.
+ */
+export type Merge = 'sum' | 'max' | 'peak';
 
 export interface InstrumentOptions {
   readonly help: string;
@@ -55,7 +58,7 @@ export type Family =
 export interface Metrics {
   /** Monotonic over worker deaths and restarts, zero at the server's start. `name` ends in `_total`. */
   counter(name: string, options: InstrumentOptions): Counter;
-  /** Of living workers only, merged as `merge` says. */
+  /** Merged as `merge` says; of living workers only, but for a peak. */
   gauge(name: string, options: InstrumentOptions & { readonly merge: Merge }): Gauge;
   histogram(name: string, options: InstrumentOptions & { readonly bounds: readonly number[] }): Histogram;
   /** A gauge computed when somebody scrapes, by the process that answers. */

@@ -1,6 +1,9 @@
-/** Many files of numbers become one view: counters and histograms add up over the dead too, gauges over the living. */
+/**
+ * Many files of numbers become one view: counters and histograms add up over the dead too, and so do peaks; all other
+ * gauges are those of the living.
+ */
 import type { Family, HistogramSample, Labels, Sample } from './instruments.ts';
-import type { FamilyDefinition, Series, SlotFile } from './slots.ts';
+import { type FamilyDefinition, outlivesProcess, type Series, type SlotFile } from './slots.ts';
 
 interface Merged {
   readonly definition: FamilyDefinition;
@@ -19,7 +22,7 @@ export function mergeFamilies(files: readonly SlotFile[]): Family[] {
     });
     for (const series of file.series) {
       const family = families[series.family];
-      if (family && (lives || family.definition.kind !== 'gauge')) addSeries(family, series);
+      if (family && (lives || outlivesProcess(family.definition))) addSeries(family, series);
     }
   }
   return [...merged.values()].map(asFamily);
@@ -34,7 +37,7 @@ function addSeries({ definition, series }: Merged, { values, slots }: Series): v
     return;
   }
   known.numbers = known.numbers.map((number, index) =>
-    definition.merge === 'max' ? Math.max(number, slots[index] ?? 0) : number + (slots[index] ?? 0),
+    definition.merge === 'sum' ? number + (slots[index] ?? 0) : Math.max(number, slots[index] ?? 0),
   );
 }
 

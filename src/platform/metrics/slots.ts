@@ -28,6 +28,10 @@ export interface FamilyDefinition {
   readonly bounds: readonly number[];
 }
 
+/** Whether the numbers count also when the process that had them is gone. */
+export const outlivesProcess = ({ kind, merge }: FamilyDefinition): boolean =>
+  kind !== 'gauge' || merge === 'peak';
+
 export interface Series {
   readonly family: number;
   readonly values: readonly string[];
@@ -68,7 +72,7 @@ export class SlotFile {
     }
   }
 
-  /** Whether the process that owns the file lives. The numbers of gauges count only then. */
+  /** Whether the process that owns the file lives. The numbers of most gauges count only then. */
   get ownerLives(): boolean {
     const pid = Atomics.load(this.header, PID);
     if (pid === 0) return false;
@@ -101,7 +105,8 @@ export class OwnSlotFile extends SlotFile {
     prepare(path);
     super(path);
     for (const { family, slots } of this.series) {
-      if (this.families[family]?.kind === 'gauge') slots.fill(Number.NaN);
+      const definition = this.families[family];
+      if (definition && !outlivesProcess(definition)) slots.fill(Number.NaN);
     }
     Atomics.store(this.header, PID, process.pid);
   }

@@ -4,7 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { now } from '@/platform/time/clock.ts';
+import { keptFor } from '@/platform/time/kept.ts';
 import type {
   Counter,
   Family,
@@ -12,6 +12,7 @@ import type {
   Histogram,
   InstrumentOptions,
   Labels,
+  Merge,
   Metrics,
   Sample,
 } from './instruments.ts';
@@ -31,21 +32,11 @@ export function openMetrics(options: { folder: string; file: number }): Metrics 
 
 interface Computed {
   readonly help: string;
-  readonly read: () => Promise<readonly Sample[]> | readonly Sample[];
-  kept: { readonly at: number; readonly samples: Promise<readonly Sample[]> } | null;
+  readonly samples: () => Promise<readonly Sample[]>;
 }
 
 /** Computed gauges ask databases: however often somebody scrapes, they are asked once in this time. */
 const COMPUTED_KEPT_MS = 1_000;
-
-/** A source that cannot answer now leaves a gap in its own family, never in the whole scrape. */
-function samplesOf(computed: Computed): Promise<readonly Sample[]> {
-  const at = now();
-  if (computed.kept === null || Math.abs(at - computed.kept.at) >= COMPUTED_KEPT_MS) {
-    computed.kept = { at, samples: (async () => computed.read())().catch(() => []) };
-  }
-  return computed.kept.samples;
-}
 
 class MetricsStore implements Metrics {
   private readonly own: OwnSlotFile;
@@ -70,12 +61,14 @@ class MetricsStore implements Metrics {
     return { inc: (labels = {}, by = 1) => add(slots(labels), by) };
   }
 
-  gauge(name: string, options: InstrumentOptions & { readonly merge: 'sum' | 'max' }): Gauge {
-    const definition = { ...definitionOf(name, options), kind: 'gauge', merge: options.merge } as const;
+  gauge(name: string, options: InstrumentOptions & { readonly merge: Merge }): Gauge {
+    const { merge } = options;
+    const definition = { ...definitionOf(name, options), kind: 'gauge', merge } as const;
     const slots = this.slotsOf(definition, options.initial);
     return {
       set: (value, labels = {}) => {
-        slots(labels)[0] = value;
+        const at = slots(labels);
+        at[0] = merge === 'peak' ? Math.max(at[0] ?? 0, value) : value;
       },
       add: (by, labels = {}) => add(slots(labels), by),
     };
@@ -99,17 +92,35 @@ class MetricsStore implements Metrics {
     };
   }
 
-  computed(name: string, options: { readonly help: string }, read: Computed['read']): void {
-    this.computedFamilies.set(name, { help: options.help, read, kept: null });
+  computed(
+    name: string,
+    { help }: { readonly help: string },
+    read: () => Promise<readonly Sample[]> | readonly Sample[],
+  ): void {
+    const failures = this.counter('ao_metrics_computed_failures_total', {
+      help: 'How often a metric that is computed for a scrape could not be had and was left out.',
+      labels: ['metric'],
+      initial: [{ metric: name }],
+    });
+    // A source that cannot answer now leaves a gap in its own family, never in the whole scrape.
+    const samples = keptFor(COMPUTED_KEPT_MS, async () => {
+      try {
+        return await read();
+      } catch {
+        failures.inc({ metric: name });
+        return [];
+      }
+    });
+    this.computedFamilies.set(name, { help, samples });
   }
 
   async collect(): Promise<readonly Family[]> {
-    const merged = mergeFamilies(this.files());
     const computed = await Promise.all(
-      [...this.computedFamilies].map(async ([name, computed]): Promise<Family> => {
-        return { kind: 'gauge', name, help: computed.help, samples: await samplesOf(computed) };
+      [...this.computedFamilies].map(async ([name, { help, samples }]): Promise<Family> => {
+        return { kind: 'gauge', name, help, samples: await samples() };
       }),
     );
+    const merged = mergeFamilies(this.files());
     return [...merged.filter(({ name }) => !this.computedFamilies.has(name)), ...computed].sort((a, b) =>
       a.name < b.name ? -1 : 1,
     );

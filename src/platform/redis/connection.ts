@@ -3,8 +3,8 @@
  * an unanswered call opens the circuit for all; it closes again when Redis takes a write promptly. A heartbeat
  * finds a Redis that hangs while nobody calls.
  */
-import { Cluster } from 'ioredis';
 import { messageOf } from '@/platform/errors/problem.ts';
+import { checkAnswers, checkUsable } from './check.ts';
 import type { RedisClient } from './client.ts';
 import { meansLost, RedisLost } from './lost.ts';
 import type { RedisCommands } from './script.ts';
@@ -27,7 +27,6 @@ interface Call {
 }
 
 const HEARTBEAT_MS = 1000;
-const CHECK_KEY = 'link:check';
 
 /** Durations are measured by the monotonic clock: a corrected wall clock must not look like a hanging Redis. */
 const elapsed = (): number => performance.now();
@@ -127,7 +126,7 @@ export class Connection {
     if (oldest && time - oldest.startedAt > commandTimeoutMs) {
       this.lose(`no answer within ${commandTimeoutMs} ms`);
     } else if (this.state === 'ready' && time - this.lastHeard > HEARTBEAT_MS && !oldest) {
-      this.track(() => this.ask()).catch(() => undefined);
+      this.track(() => checkAnswers(client)).catch(() => undefined);
     }
     if (this.state === 'lost' && client.status === 'ready') this.check();
   }
@@ -158,21 +157,10 @@ export class Connection {
       return;
     }
     this.checkingSince = startedAt;
-    this.probe().then(
+    checkUsable(client).then(
       () => this.checked(startedAt, elapsed() - startedAt > commandTimeoutMs ? 'answers too slowly' : null),
       (error: unknown) => this.checked(startedAt, messageOf(error)),
     );
-  }
-
-  /** Whether every server answers: a cluster sends a command without a key to any one of its nodes. */
-  private async ask(): Promise<void> {
-    const { client } = this.options;
-    const servers = client instanceof Cluster ? client.nodes('master') : [client];
-    await Promise.all(servers.map((server) => server.ping()));
-  }
-
-  private async probe(): Promise<void> {
-    await Promise.all([this.ask(), this.options.client.set(CHECK_KEY, '1', 'PX', HEARTBEAT_MS)]);
   }
 
   private checked(startedAt: number, refusal: string | null): void {

@@ -1,5 +1,6 @@
 /** One look at the configured Redis: can it be used, and if not, why, in words for an operator. */
 import { messageOf } from '@/platform/errors/problem.ts';
+import { checkAnswers, checkUsable } from './check.ts';
 import { createClient, endpointOf, type RedisClient, type RedisConfig } from './client.ts';
 
 export type RedisProbe = { readonly ok: true } | { readonly ok: false; readonly cause: string };
@@ -34,20 +35,26 @@ function inWords(error: unknown): string {
 /** Never throws; takes no longer than `connect_timeout_ms`. `cause` names host and port. */
 export async function probeRedis(config: RedisConfig): Promise<RedisProbe> {
   const startedAt = performance.now();
-  const failure = await look(config);
+  const failure = await look(config, checkUsable);
   if (failure === null) return { ok: true };
   const leftMs = Math.round(config.connect_timeout_ms - (performance.now() - startedAt));
   const [node] = [...config.cluster_nodes, ...config.sentinels];
   if (node && VAGUE.test(failure) && leftMs > 0) {
     // Clients of clusters and sentinels hide why these cannot be reached: ask one of them.
     const single = { ...config, ...node, cluster_nodes: [], sentinels: [], connect_timeout_ms: leftMs };
-    return { ok: false, cause: `${endpointOf(config, REAL)}: ${(await look(single)) ?? failure}` };
+    return {
+      ok: false,
+      cause: `${endpointOf(config, REAL)}: ${(await look(single, checkAnswers)) ?? failure}`,
+    };
   }
   return { ok: false, cause: `${endpointOf(config, REAL)}: ${failure}` };
 }
 
-/** Null when Redis answers. */
-async function look(config: RedisConfig): Promise<string | null> {
+/** Null when Redis does what `check` asks of it. */
+async function look(
+  config: RedisConfig,
+  check: (client: RedisClient) => Promise<void>,
+): Promise<string | null> {
   let client: RedisClient | null = null;
   let telling: unknown = null;
   let timer: Timer | undefined;
@@ -65,7 +72,7 @@ async function look(config: RedisConfig): Promise<string | null> {
       opened.on('sentinelError', note);
       opened.once('end', () => reject(new Error('Connection is closed.')));
       opened.once('ready', () => {
-        opened.ping().then(() => resolve(), reject);
+        check(opened).then(resolve, reject);
       });
     });
     return null;

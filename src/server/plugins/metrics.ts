@@ -3,7 +3,7 @@ import { Elysia } from 'elysia';
 import { findContext } from '@/platform/http/context.ts';
 import { statusOf } from '@/platform/http/outcome.ts';
 import type { RouteTable } from '@/platform/http/routes.ts';
-import type { Metrics } from '@/platform/metrics/instruments.ts';
+import type { Labels, Metrics } from '@/platform/metrics/instruments.ts';
 
 interface MetricsOptions {
   readonly metrics: Pick<Metrics, 'counter' | 'gauge' | 'histogram'>;
@@ -17,25 +17,29 @@ const methodLabel = (method: string): string => (METHODS.has(method) ? method : 
 const UNMATCHED = 'unmatched';
 
 export function requestMetrics({ metrics }: MetricsOptions) {
-  const requests = metrics.counter('http_requests_total', {
-    help: 'Requests answered, by route pattern and status.',
-    labels: ['method', 'route', 'status'],
-    initial: [{ method: 'GET', route: UNMATCHED, status: '404' }],
+  /** The instruments, with these series at least. */
+  const declare = (initial: readonly Labels[]) => ({
+    requests: metrics.counter('http_requests_total', {
+      help: 'Requests answered, by route pattern and status.',
+      labels: ['method', 'route', 'status'],
+      initial,
+    }),
+    durations: metrics.histogram('http_request_duration_seconds', {
+      help: 'Time from the arrival of a request to its answer, by route pattern.',
+      labels: ['method', 'route'],
+      bounds: BOUNDS,
+      initial,
+    }),
   });
-  const durations = metrics.histogram('http_request_duration_seconds', {
-    help: 'Time from the arrival of a request to its answer, by route pattern.',
-    labels: ['method', 'route'],
-    bounds: BOUNDS,
-  });
+  const { requests, durations } = declare([{ method: 'GET', route: UNMATCHED, status: '404' }]);
   const slowest = metrics.gauge('ao_http_request_duration_max_seconds', {
-    help: 'The longest time a request took since its worker started.',
-    merge: 'max',
+    help: 'The longest time a request took since the server started, by any worker, those that died included.',
+    merge: 'peak',
   });
   const inFlight = metrics.gauge('http_requests_in_flight', {
     help: 'Requests that are being answered now.',
     merge: 'sum',
   });
-  let longest = 0;
   const plugin = new Elysia({ name: 'metrics' })
     .onRequest(() => {
       inFlight.add(1);
@@ -52,14 +56,16 @@ export function requestMetrics({ metrics }: MetricsOptions) {
       };
       requests.inc(labels);
       durations.observe(seconds, labels);
-      if (seconds > longest) {
-        longest = seconds;
-        slowest.set(seconds);
-      }
+      slowest.set(seconds);
     });
   /** Every route has its series from the start, so that a rate is right from the first request on. */
   const initialise = (routes: RouteTable): void => {
-    for (const { method, path } of routes.all()) requests.inc({ method, route: path, status: '200' }, 0);
+    const successes = routes
+      .all()
+      .flatMap(({ method, path: route, successes }) =>
+        successes.map((status) => ({ method, route, status: String(status) })),
+      );
+    declare(successes);
   };
   return { plugin, initialise };
 }

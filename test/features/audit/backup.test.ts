@@ -1,5 +1,13 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { ADMIN, type AuditFixture, auditOver } from '@test/support/audit.ts';
@@ -11,6 +19,7 @@ import { trustedKeys } from '@/features/audit/keys.ts';
 import { verifyBackup } from '@/features/audit/verify.ts';
 import { StorageFull } from '@/platform/errors/problem.ts';
 import { silentLogger } from '@/platform/log/log.ts';
+import { openMetrics } from '@/platform/metrics/store.ts';
 import { holdStill } from '@/platform/time/clock.ts';
 
 const NOON = Date.parse('2026-11-24T12:00:00.500Z');
@@ -62,6 +71,29 @@ forEachDatabase('a backup', (open) => {
       { action: 'audit.backup_created', outcome: 'failure' },
       { action: 'audit.backup_created', outcome: 'success', target: { id: made.backup_file } },
     ]);
+  });
+
+  test('that succeeded last is in the metrics, also when its file was taken elsewhere and a later one failed', async () => {
+    await using fixture = auditOver(await open());
+    const metrics = openMetrics({ folder: fixture.folder.paths.metrics, file: 0 });
+    const clock = { now: NOON };
+    using _still = { [Symbol.dispose]: holdStill({ now: () => clock.now }) };
+    const backups = new AuditBackups({ ...fixture, paths: fixture.folder.paths, log: silentLogger, metrics });
+    const lastSuccess = async (): Promise<number | undefined> => {
+      const families = await metrics.collect();
+      const family = families.find(({ name }) => name === 'ao_backup_last_success_timestamp_seconds');
+      return family?.kind === 'gauge' ? family.samples[0]?.value : undefined;
+    };
+    expect(await lastSuccess()).toBe(0);
+    clock.now += 60_000;
+    const made = await backups.create(ADMIN, { compress: false });
+    const at = clock.now / 1000;
+    rmSync(fileOf(fixture, made.backup_file));
+    clock.now += 60_000;
+    const failure = { actor: ADMIN, action: 'audit.backup_created', outcome: 'failure' } as const;
+    await fixture.audit.recordAlone(failure);
+    expect(await lastSuccess()).toBe(at);
+    metrics.close();
   });
 
   test('made while others write and seal holds a whole chain', async () => {

@@ -1,10 +1,13 @@
-import { describe, expect, test } from 'bun:test';
+import { afterEach, describe, expect, test } from 'bun:test';
 import { forEachDatabase } from '@test/support/databases.ts';
 import { ENCRYPTION_KEY, testEngine, tester } from '@test/support/engine.ts';
 import { recorder } from '@test/support/recorder.ts';
+import { until } from '@test/support/wait.ts';
 import { credentialKey, seal, unseal } from '@/features/connectors/credentials.ts';
 import type { ConnectorInput } from '@/features/connectors/schema.ts';
+import type { Database } from '@/platform/db/database.ts';
 import { InvalidRequest } from '@/platform/errors/problem.ts';
+import { holdStill } from '@/platform/time/clock.ts';
 
 const input = (over: Partial<ConnectorInput> = {}): ConnectorInput => ({
   method: 'POST',
@@ -134,6 +137,88 @@ forEachDatabase('the CRM connector', (open) => {
     expect(sent?.headers.get('authorization')).toBe('Basic dTpw');
   });
 });
+
+forEachDatabase('the health of the CRM connector', (open) => {
+  const release: (() => void)[] = [];
+  afterEach(() => {
+    for (const each of release.splice(0)) each();
+  });
+
+  /** A configured CRM whose answer to `/ping` a test decides, and a clock that it moves. */
+  async function asked(answer: { status: number }) {
+    const clock = { now: Date.now() };
+    release.push(holdStill({ now: () => clock.now }));
+    const crm = recorder(() => new Response('', { status: answer.status }));
+    release.push(() => void crm[Symbol.asyncDispose]());
+    const { db, cut } = breakable(await open());
+    const { connectors } = testEngine(db);
+    await connectors.configure(tester, input({ url: `${crm.url}/c`, status_url: `${crm.url}/ping` }));
+    return { clock, crm, connectors, cut };
+  }
+
+  test('is the last answer for a while, then a new one is waited for, however seldom somebody asks', async () => {
+    const answer = { status: 200 };
+    const { clock, crm, connectors } = await asked(answer);
+    expect(await connectors.health()).toMatchObject({ status: 'ready' });
+    answer.status = 500;
+    clock.now += 9_999;
+    expect(await connectors.health()).toMatchObject({ status: 'ready' });
+    expect(crm.calls).toHaveLength(1);
+    clock.now += 2;
+    expect(await connectors.health()).toMatchObject({ status: 'ready' });
+    await until(async () => (await connectors.health()).status === 'degraded');
+    answer.status = 200;
+    clock.now += 240_000;
+    expect(await connectors.health()).toMatchObject({ status: 'ready' });
+    expect(crm.calls).toHaveLength(3);
+  });
+
+  test('is asked anew as soon as the database is back', async () => {
+    const { connectors, cut } = await asked({ status: 200 });
+    cut(true);
+    await expect(connectors.health()).rejects.toThrow('the database is away');
+    expect(await connectors.status()).toMatchObject({
+      status: 'unavailable',
+      detail: 'the database is away',
+    });
+    cut(false);
+    expect(await connectors.health()).toMatchObject({ status: 'ready' });
+  });
+
+  test('of a new configuration is never that of the one before', async () => {
+    const held = Promise.withResolvers<void>();
+    await using crm = recorder(async () => {
+      await held.promise;
+      return new Response('', { status: 500 });
+    });
+    const { connectors } = testEngine(await open());
+    await connectors.configure(tester, input({ url: `${crm.url}/c`, status_url: `${crm.url}/ping` }));
+    const before = connectors.health();
+    await until(() => crm.calls.length === 1);
+    await connectors.configure(tester, input({ url: `${crm.url}/c` }));
+    held.resolve();
+    expect(await before).toMatchObject({ status: 'degraded' });
+    expect(await connectors.health()).toMatchObject({ status: 'ready', latency_ms: null });
+  });
+});
+
+/** A database whose reads fail while it is cut off. */
+function breakable(db: Database): { db: Database; cut: (off: boolean) => void } {
+  let away = false;
+  const cuttable = new Proxy(db, {
+    get: (target, name) => {
+      if (name === 'read' && away) throw new Error('the database is away');
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return {
+    db: cuttable,
+    cut: (off) => {
+      away = off;
+    },
+  };
+}
 
 const refusals: [string, Partial<ConnectorInput>, string][] = [
   ['a template in the host', { url: 'https://{{lead.company}}.example.com/' }, '/url'],

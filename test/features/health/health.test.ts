@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { testConfig } from '@test/support/hardened.ts';
 import { type CheckOptions, standardChecks, standingWarnings } from '@/features/health/checks.ts';
-import { type HealthFigures, HealthService } from '@/features/health/service.ts';
+import { HealthService } from '@/features/health/service.ts';
+import { SharedHealth } from '@/features/health/shared.ts';
+import { RedisLost } from '@/platform/redis/lost.ts';
+import type { RedisCommands } from '@/platform/redis/script.ts';
 import { holdStill } from '@/platform/time/clock.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -17,7 +20,7 @@ const FLEET = {
   workersReady: 4,
   redis: { mode: 'embedded', socketPath: '/x', fallback: false },
 } as const;
-const FIGURES: HealthFigures = {
+const FIGURES = {
   queue_depth: 0,
   leads_cached: 3,
   workflows_cached: 1,
@@ -26,11 +29,52 @@ const FIGURES: HealthFigures = {
   workers_wanted: 4,
 };
 
-/** A server in good order, of which a test breaks some part. */
-function server(broken: Partial<CheckOptions> = {}) {
+/** As much of a Redis as health uses, on the clock of the test. */
+function fakeRedis(clock: { readonly now: number }) {
+  const kept = new Map<string, { readonly text: string; readonly until: number }>();
+  const get = async (key: string) => {
+    const found = kept.get(key);
+    return found && found.until > clock.now ? found.text : null;
+  };
+  const set = async (key: string, text: string, _px: 'PX', forMs: number, _nx: 'NX') => {
+    if ((await get(key)) !== null) return null;
+    kept.set(key, { text, until: clock.now + forMs });
+    return 'OK';
+  };
+  const redis = {
+    state: 'ready' as 'ready' | 'lost',
+    run: async <T>(work: (client: RedisCommands) => Promise<T>): Promise<T> => {
+      if (redis.state === 'lost') throw new RedisLost('redis:6379', 'gone');
+      return work({
+        get,
+        set,
+        del: async (key: string) => Number(kept.delete(key)),
+      } as unknown as RedisCommands);
+    },
+  };
+  return redis;
+}
+
+const startClock = () => {
   const clock = { now: 1_000_000 };
   release.push(holdStill({ now: () => clock.now }));
+  return clock;
+};
+
+/** A worker of a server in good order, of which a test breaks some part. */
+function server(broken: Partial<CheckOptions> = {}, clock = startClock(), redis = fakeRedis(clock)) {
   const asked = { pings: 0, figures: 0 };
+  const figures: Record<keyof typeof FIGURES, () => Promise<number | string>> = {
+    queue_depth: async () => {
+      asked.figures += 1;
+      return FIGURES.queue_depth;
+    },
+    leads_cached: async () => FIGURES.leads_cached,
+    workflows_cached: async () => FIGURES.workflows_cached,
+    redis_mode: async () => FIGURES.redis_mode,
+    workers_ready: async () => FIGURES.workers_ready,
+    workers_wanted: async () => FIGURES.workers_wanted,
+  };
   const options: Mutable<CheckOptions> = {
     config: { current: testConfig() },
     db: {
@@ -50,13 +94,11 @@ function server(broken: Partial<CheckOptions> = {}) {
   const health = new HealthService({
     version: '1.2.3',
     checks: standardChecks(options),
-    figures: async () => {
-      asked.figures += 1;
-      return FIGURES;
-    },
+    figures,
+    shared: new SharedHealth({ redis, serverId: 'server-1' }),
     warnings: () => standingWarnings(options),
   });
-  return { health, options, clock, asked };
+  return { health, options, clock, asked, figures, redis };
 }
 
 describe('health', () => {
@@ -80,6 +122,86 @@ describe('health', () => {
     const detailed = await server().health.detailed();
     expect(detailed).toMatchObject({ cache: 'active', ...FIGURES });
     expect(detailed.components).toMatchObject({ api: 'running', cache: 'active', ...FIGURES });
+  });
+
+  test('has null for a figure that cannot be had, and all the others', async () => {
+    const { health, figures } = server();
+    figures.queue_depth = () => Promise.reject(new Error('away'));
+    figures.leads_cached = () => {
+      throw new Error('away');
+    };
+    const expected = { ...FIGURES, queue_depth: null, leads_cached: null };
+    const detailed = await health.detailed();
+    expect(detailed).toMatchObject(expected);
+    expect(detailed.components).toMatchObject(expected);
+  });
+
+  test('with figures is one answer for all workers of a server, for five seconds', async () => {
+    const clock = startClock();
+    const redis = fakeRedis(clock);
+    const [one, two] = [server({}, clock, redis), server({}, clock, redis)];
+    const first = await one.health.detailed();
+    clock.now += 4_999;
+    expect(await two.health.detailed()).toEqual(first);
+    clock.now += 1;
+    const second = await two.health.detailed();
+    expect(second.timestamp).not.toBe(first.timestamp);
+    expect(await one.health.detailed()).toEqual(second);
+    expect([one.asked.figures, two.asked.figures]).toEqual([1, 1]);
+  });
+
+  test('with figures asked of two workers at once is that of the faster one', async () => {
+    const clock = startClock();
+    const redis = fakeRedis(clock);
+    const [fast, slow] = [server({}, clock, redis), server({}, clock, redis)];
+    const held = Promise.withResolvers<number>();
+    slow.figures.leads_cached = () => held.promise;
+    const waiting = slow.health.detailed();
+    clock.now += 10;
+    const answer = await fast.health.detailed();
+    held.resolve(4);
+    expect(await waiting).toEqual(answer);
+  });
+
+  test('with figures is never older than five seconds, also when it is shared late', async () => {
+    const clock = startClock();
+    const redis = fakeRedis(clock);
+    redis.state = 'lost';
+    const [one, two] = [server({}, clock, redis), server({}, clock, redis)];
+    const alone = await one.health.detailed();
+    expect(alone).toMatchObject({ cache: 'degraded', components: { cache: 'degraded' } });
+    clock.now += 3_000;
+    redis.state = 'ready';
+    expect(await one.health.detailed()).toEqual(alone);
+    clock.now += 1_999;
+    expect(await two.health.detailed()).toEqual(alone);
+    clock.now += 1;
+    expect(await two.health.detailed()).toMatchObject({ cache: 'active' });
+  });
+
+  test('with figures is not held for ever because the clock was set back', async () => {
+    const clock = startClock();
+    const redis = fakeRedis(clock);
+    const [one, two] = [server({}, clock, redis), server({}, clock, redis)];
+    await one.health.detailed();
+    clock.now -= 60_000;
+    const later = await two.health.detailed();
+    expect(later.timestamp).toBe('1970-01-01T00:15:40.000Z');
+    expect(await one.health.detailed()).toEqual(later);
+  });
+
+  test('with figures is kept by each worker alone while Redis is lost', async () => {
+    const clock = startClock();
+    const redis = fakeRedis(clock);
+    const [one, two] = [server({}, clock, redis), server({}, clock, redis)];
+    await one.health.detailed();
+    redis.state = 'lost';
+    clock.now += 1_000;
+    const other = await two.health.detailed();
+    expect(other).toMatchObject({ cache: 'degraded', timestamp: '1970-01-01T00:16:41.000Z' });
+    clock.now += 4_999;
+    expect(await two.health.detailed()).toEqual(other);
+    expect([one.asked.figures, two.asked.figures]).toEqual([1, 1]);
   });
 
   test.each<[string, Partial<CheckOptions>, string, string]>([

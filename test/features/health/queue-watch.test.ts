@@ -29,6 +29,7 @@ forEachDatabase('the watch over the queue', (open) => {
     await look();
     await look();
     expect(levels()).toEqual(['warn']);
+    expect(lines[0]?.msg).toBe('queue depth at or above the limit');
     queue.depth = 9;
     await look();
     await look();

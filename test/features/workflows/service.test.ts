@@ -38,6 +38,13 @@ forEachDatabase('workflows', (open) => {
     expect(found).toEqual([{ id: one.id, version: 1 }]);
   });
 
+  test('tell their names, each once and no more than asked for', async () => {
+    const { workflows } = testEngine(await open());
+    for (const name of ['b', 'a', 'c', 'a']) await workflows.create(tester, input([delay], { name }), null);
+    expect(await workflows.names(10)).toEqual(['a', 'b', 'c']);
+    expect(await workflows.names(2)).toEqual(['a', 'b']);
+  });
+
   test('leave an audit event with each change', async () => {
     const { workflows, db } = testEngine(await open());
     const { id } = await workflows.create(tester, input([delay]), null);

@@ -202,6 +202,11 @@ describe('refused, with the place and what would be right:', () => {
       '{"__proto__": {"a": 1}}',
       '{file}:1:2: a key of this name is not possible',
     ],
+    [
+      'a required Redis that is not to be used',
+      { redis: { use_fake_redis: true, required: true } },
+      '{file}:1:33: redis.required and redis.use_fake_redis exclude each other: the embedded Redis is not the one required',
+    ],
     ['a list instead of a file', [1], '{file}: a configuration is an object in { }, not a list'],
     ['bad JSON', '{"a" 1}', '{file}:1:6: expected ":" after "a", found "1"'],
   ] as [string, unknown, string][])('%s', async (_, content, problem) => {

@@ -83,6 +83,21 @@ describe('metrics over several processes', () => {
     expect([sampleOf(alone, 'ao_sum'), sampleOf(alone, 'ao_max')]).toEqual([5, 5]);
   });
 
+  test('a peak is the highest that any process ever had, the dead and their successors included', async () => {
+    const folder = newFolder();
+    const peakOf = (metrics: Metrics) => metrics.gauge('ao_peak', { help: 'Peak.', merge: 'peak' });
+    const reader = openMetrics({ folder, file: 0 });
+    peakOf(reader).set(2);
+    await countAndDie(folder, 1, `metrics.gauge('ao_peak', { help: 'Peak.', merge: 'peak' }).set(7);`);
+    expect(sampleOf(await reader.collect(), 'ao_peak')).toBe(7);
+    const successor = openMetrics({ folder, file: 1 });
+    peakOf(successor).set(3);
+    expect(sampleOf(await reader.collect(), 'ao_peak')).toBe(7);
+    peakOf(reader).set(9);
+    peakOf(reader).set(1);
+    expect(sampleOf(await reader.collect(), 'ao_peak')).toBe(9);
+  });
+
   test('series exist from the start with zero', async () => {
     const metrics = openMetrics({ folder: newFolder(), file: 0 });
     metrics.counter('ao_plain_total', { help: 'Plain.' });
@@ -115,13 +130,15 @@ describe('metrics over several processes', () => {
     expect(() => metrics.counter('http_requests', { help: 'Requests.' })).toThrow('_total');
   });
 
-  test('a computed gauge whose source fails leaves the rest of the scrape whole', async () => {
+  test('a computed gauge whose source fails leaves the rest of the scrape whole, and is counted', async () => {
     const metrics = openMetrics({ folder: newFolder(), file: 0 });
     metrics.computed('ao_queue_depth', { help: 'Depth.' }, () => Promise.reject(new Error('no database')));
     metrics.computed('ao_up', { help: 'Up.' }, () => [{ labels: {}, value: 1 }]);
     const families = await metrics.collect();
     expect(sampleOf(families, 'ao_up')).toBe(1);
     expect(sampleOf(families, 'ao_queue_depth')).toBeUndefined();
+    const failures = (metric: string) => sampleOf(families, 'ao_metrics_computed_failures_total', { metric });
+    expect([failures('ao_queue_depth'), failures('ao_up')]).toEqual([1, 0]);
   });
 });
 

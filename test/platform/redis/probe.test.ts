@@ -85,6 +85,21 @@ describeWithRedis('a look at a Redis that is there', () => {
     expect(wrong.cause).not.toContain('open-wheat');
   });
 
+  test('says that a replica takes no writes', async () => {
+    await using master = await startRedis();
+    await using replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
+    const { ok, cause } = { cause: '', ...(await probe({ port: replica.port })) };
+    expect(ok).toBe(false);
+    expect(cause).toStartWith(`127.0.0.1:${replica.port}: READONLY`);
+  });
+
+  test('says that one whose memory is full takes no writes', async () => {
+    await using redis = await startRedis({ args: ['--maxmemory', '1', '--maxmemory-policy', 'noeviction'] });
+    const { ok, cause } = { cause: '', ...(await probe({ port: redis.port })) };
+    expect(ok).toBe(false);
+    expect(cause).toContain('OOM');
+  });
+
   test('says that a frozen one does not answer', async () => {
     await using redis = await startRedis();
     redis.freeze();
