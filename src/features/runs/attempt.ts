@@ -8,7 +8,7 @@ import { OutboundFailure } from '@/platform/outbound/failure.ts';
 import { RenderError } from '@/platform/template/template.ts';
 import { iso } from '@/platform/time/clock.ts';
 import type { HeldRun } from './held.ts';
-import type { Outcome } from './state.ts';
+import { lostAttempt, type Outcome } from './state.ts';
 
 const MOST_ERROR_CHARACTERS = 2000;
 
@@ -47,7 +47,7 @@ export async function attempt(
     });
     return succeeded(started instanceof Promise ? await bounded(started, timeoutMs, held.signal) : started);
   } catch (error) {
-    return { outcome: failureOf(error) };
+    return { outcome: held.signal.aborted ? lostAttempt('the server stopped') : failureOf(error) };
   }
 }
 
@@ -85,12 +85,13 @@ const actorOf = (runId: string): Actor => ({
 /** A step that ignores its signal must not hold the run for ever. */
 function bounded<T>(work: Promise<T>, timeoutMs: number, lost: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const stop = (): void => reject(new StepFailure('the run was taken away', { transient: true }));
+    const stop = (): void => reject(lost.reason);
     const timer = setTimeout(
       () => reject(new StepFailure(`no result within ${timeoutMs} ms`, { transient: true })),
       // The step's own limit comes first and gives the better message.
       timeoutMs + 250,
     );
+    if (lost.aborted) stop();
     lost.addEventListener('abort', stop, { once: true });
     work.then(resolve, reject).finally(() => {
       clearTimeout(timer);

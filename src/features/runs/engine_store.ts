@@ -205,19 +205,3 @@ export async function renewLeases(
     .returning(['id', 'fencing_token'])
     .execute();
 }
-
-/** Gives these runs back, due at once, for any executor to go on. */
-export async function releaseRuns(
-  trx: Transaction,
-  owner: string,
-  ids: readonly string[],
-  time: number,
-): Promise<void> {
-  await trx
-    .updateTable('runs')
-    .set({ status: 'queued', lease_owner: null, lease_until: null, available_at: time })
-    .where('id', 'in', ids)
-    .where('lease_owner', '=', owner)
-    .where('status', '=', 'running')
-    .execute();
-}

@@ -11,7 +11,7 @@ import { messageOf } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { newId, now } from '@/platform/time/clock.ts';
 import { CheckpointWriter } from './checkpoints.ts';
-import { claimRuns, dueWorkflows, nextMoments, releaseRuns } from './engine_store.ts';
+import { claimRuns, dueWorkflows, nextMoments } from './engine_store.ts';
 import { claimByShare, claimInOrder } from './fairness.ts';
 import { HeldRun } from './held.ts';
 import { Leases } from './leases.ts';
@@ -30,6 +30,9 @@ interface Options {
   /** Names this process in leases, such as server id and slot. */
   readonly name: string;
 }
+
+/** The last checkpoints of a stopping executor: longer only if the database does not answer. */
+const HAND_BACK_MS = 1000;
 
 export interface ExecutorHealth {
   readonly state: 'running' | 'degraded';
@@ -84,7 +87,7 @@ export class RunExecutor {
 
   /**
    * Claims nothing more, lets steps under way finish for up to `graceMs`, then stops them; everything unfinished is
-   * handed back for others to go on at once.
+   * handed back for others to go on at once. A step that is stopped has had an attempt: it may have acted already.
    */
   async stop(graceMs: number): Promise<void> {
     this.stopping = true;
@@ -92,23 +95,13 @@ export class RunExecutor {
     if (this.timer) clearTimeout(this.timer);
     await this.looking;
     const finished = Promise.allSettled(this.walks);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const overdue = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, graceMs);
-    });
-    await Promise.race([finished, overdue]);
-    clearTimeout(timer);
+    await within(finished, graceMs);
+    for (const held of this.held.values()) held.interrupt('the server is stopping');
+    await within(finished, HAND_BACK_MS);
     await this.leases.stop();
     const left = [...this.held.values()].filter((held) => !held.lost);
-    if (left.length > 0) {
-      const ids = left.map(({ id }) => id);
-      for (const held of left) held.abandon('the server is stopping');
-      await this.options.db
-        .write((trx) => releaseRuns(trx, this.owner, ids, now()))
-        .catch((error) =>
-          this.options.log.error('runs are left to their leases', { error: messageOf(error) }),
-        );
-    }
+    for (const held of left) held.abandon('the server is stopping');
+    if (left.length > 0) this.options.log.error('runs are left to their leases', { runs: left.length });
     this.options.signals.wake();
   }
 
@@ -223,4 +216,14 @@ export class RunExecutor {
     }
     return rows.length;
   }
+}
+
+/** Resolves when `work` is over, after `ms` at the latest. */
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const overdue = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, overdue]);
+  clearTimeout(timer);
 }

@@ -10,6 +10,7 @@ export class HeldRun {
   context: RunContext;
   /** Its last checkpoint here is being written: the place is as good as free. */
   leaving = false;
+  private taken = false;
   private readonly controller = new AbortController();
 
   constructor(
@@ -27,15 +28,22 @@ export class HeldRun {
 
   /** True once the run belongs to somebody else, or to nobody. */
   get lost(): boolean {
-    return this.controller.signal.aborted;
+    return this.taken;
   }
 
-  /** Fires when the run is lost: whatever is under way for it should stop. */
+  /** Fires when the run is lost or interrupted: whatever is under way for it should stop. */
   get signal(): AbortSignal {
     return this.controller.signal;
   }
 
+  /** The run is not ours any more: nothing may be written for it. */
   abandon(reason: string): void {
+    this.taken = true;
+    this.controller.abort(new Error(reason));
+  }
+
+  /** Stops its step while the run stays ours: what became of the attempt is still to be written. */
+  interrupt(reason: string): void {
     this.controller.abort(new Error(reason));
   }
 }

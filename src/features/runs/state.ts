@@ -21,9 +21,18 @@ export type Outcome =
       readonly error: string;
       readonly transient: boolean;
       readonly retryAfterMs: number | null;
-      /** The worker died in the attempt: its lease has been waiting enough. */
+      /** The worker went away in the attempt: others may go on at once. */
       readonly lost?: boolean;
     };
+
+/** An attempt in which the worker went away: nobody knows what it has done outside, so it counts as made. */
+export const lostAttempt = (error: string): Outcome & { readonly kind: 'failed' } => ({
+  kind: 'failed',
+  error,
+  transient: true,
+  retryAfterMs: null,
+  lost: true,
+});
 
 export interface RetryLimits {
   readonly maxAttempts: number;

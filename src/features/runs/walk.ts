@@ -18,7 +18,7 @@ import type { Checkpoint, CheckpointWriter, Saved } from './checkpoints.ts';
 import type { HeldRun } from './held.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { RunContext } from './queue.ts';
-import { afterAttempt, attemptRow, type RetryLimits } from './state.ts';
+import { afterAttempt, attemptRow, lostAttempt, type RetryLimits } from './state.ts';
 
 export interface WalkOptions {
   readonly workflows: WorkflowService;
@@ -89,8 +89,7 @@ export class RunWalk {
   private countLostAttempt(held: HeldRun, workflow: CompiledWorkflow): Promise<boolean> | boolean {
     const step = workflow.steps[held.state.cursor];
     if (!step) return true;
-    const error = 'the worker that carried it out gave no sign of life';
-    const outcome = { kind: 'failed', error, transient: true, retryAfterMs: null, lost: true } as const;
+    const outcome = lostAttempt('the worker that carried it out gave no sign of life');
     return this.checkpoint(held, workflow, step, { outcome }, now());
   }
 

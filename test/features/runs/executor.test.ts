@@ -196,7 +196,7 @@ forEachDatabase('the run executor', (open) => {
     expect(calls).toBe(1);
   });
 
-  test('hands runs back when it stops, and another goes on with the same key', async () => {
+  test('a step that it stops in the middle counts as an attempt, and another goes on with the same key', async () => {
     const answers = Promise.withResolvers<void>();
     await using server = recorder(async (_, index) => {
       if (index === 0) await answers.promise;
@@ -211,7 +211,7 @@ forEachDatabase('the run executor', (open) => {
     const id = await e.start(workflow.id);
     await until(() => server.calls.length === 1);
     await first.stop(50);
-    expect(await e.runs.get(id)).toMatchObject({ status: 'queued', attempt: 0 });
+    expect(await e.runs.get(id)).toMatchObject({ status: 'queued', attempt: 1, error: 'the server stopped' });
 
     const second = e.executor('second');
     second.start();
@@ -219,7 +219,40 @@ forEachDatabase('the run executor', (open) => {
     answers.resolve();
     await second.stop(1000);
     expect(run.status).toBe('completed');
+    expect(run.attempts.map(({ attempt, outcome, error }) => [attempt, outcome, error])).toEqual([
+      [1, 'failed', 'the server stopped'],
+      [2, 'succeeded', null],
+    ]);
     expect(server.keys()).toEqual([`${id}:call`, `${id}:call`]);
+  });
+
+  test('a step that may be tried once is not repeated after a stop, also when it ignores the stop', async () => {
+    const begun: string[] = [];
+    const deaf = defineStep({
+      type: 'deaf',
+      description: 'Never ends.',
+      parameters: {},
+      compile: () => ({
+        reads: new Set(),
+        run({ idempotencyKey }) {
+          begun.push(idempotencyKey);
+          return new Promise<never>(() => undefined);
+        },
+      }),
+    });
+    const e = engine(await open(), { stepTypes: [...STEP_TYPES, deaf] });
+    const first = e.executor('first');
+    first.start();
+    const workflow = await e.workflow([{ id: 'once', type: 'deaf', retry: { max_attempts: 1 } }]);
+    const id = await e.start(workflow.id);
+    await until(() => begun.length === 1);
+    await first.stop(0);
+    expect(await e.runs.get(id)).toMatchObject({
+      status: 'failed',
+      error: 'the server stopped',
+      attempts: [{ step_id: 'once', attempt: 1, outcome: 'failed', error: 'the server stopped' }],
+    });
+    expect(begun).toEqual([`${id}:once`]);
   });
 
   test('lets a step under way finish when it stops, and hands the run back behind it', async () => {
@@ -234,7 +267,7 @@ forEachDatabase('the run executor', (open) => {
     const id = await e.start(workflow.id);
     await until(() => server.calls.length === 1);
     await executor.stop(5000);
-    expect(await e.runs.get(id)).toMatchObject({ status: 'queued', step_index: 1 });
+    expect(await e.runs.get(id)).toMatchObject({ status: 'queued', step_index: 1, attempt: 0 });
     expect(server.calls).toHaveLength(1);
   });
 
