@@ -156,8 +156,9 @@ export class AuditSealer {
 
   private async sealBatch(key: SigningKey): Promise<{ end: ChainEnd; more: boolean }> {
     const { db } = this.options;
-    const before: ChainEnd = (await newestHead(db.read)) ?? BEGINNING;
     const events = await unsealedEvents(db.read, BATCH);
+    // Asked for after the events: when another process has just sealed them, this is the end that it made.
+    const before: ChainEnd = (await newestHead(db.read)) ?? BEGINNING;
     if (events.length === 0) return { end: before, more: false };
     let { seq, hash } = before;
     const seals: Seal[] = events.map((event) => {

@@ -3,6 +3,7 @@ import { type ExpressionBuilder, type Selectable, sql } from 'kysely';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
 import { prepareRead, prepareWrite } from '@/platform/db/prepared.ts';
 import type { AuditEventsTable, AuditHeadsTable, Tables } from '@/platform/db/schema.ts';
+import { lowestId } from '@/platform/time/clock.ts';
 
 export type EventRow = Selectable<AuditEventsTable>;
 export type HeadRow = Selectable<AuditHeadsTable>;
@@ -131,13 +132,6 @@ export interface EventFilter {
 
 /** Ids are time-ordered and made within moments of `occurred_at`: a bound on them spares reading the rest. */
 const ID_SLACK_MS = 60_000;
-const lowestId = (epochMs: number): string => {
-  const hex = Math.min(Math.max(0, epochMs), 2 ** 48 - 1)
-    .toString(16)
-    .padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-`;
-};
-
 /** Newest first. */
 export function pageOfEvents(db: Reader, filter: EventFilter, limit: number): Promise<EventRow[]> {
   const { actorType, actor, action, outcome, target, from, to, before } = filter;

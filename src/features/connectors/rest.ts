@@ -2,6 +2,7 @@
 import { pathProblem } from '@/features/workflows/scope.ts';
 import { InvalidRequest } from '@/platform/errors/problem.ts';
 import { headerProblem, type OutboundRequest } from '@/platform/outbound/client.ts';
+import { mergedHeaders } from '@/platform/outbound/headers.ts';
 import { type Scope, valueAt } from '@/platform/template/expression.ts';
 import {
   type CompileOptions,
@@ -74,13 +75,12 @@ export function compileRest(settings: Settings, auth: Auth): RequestFor {
   return (scope, idempotencyKey) => ({
     method: settings.method,
     url: url.render(scope),
-    headers: {
-      accept: 'application/json',
-      'content-type': 'application/json',
-      ...Object.fromEntries(headers.map(([name, value]) => [name, value.render(scope)])),
-      ...(settings.idempotency_header ? { [settings.idempotency_header]: idempotencyKey } : {}),
-      ...authHeaders(auth),
-    },
+    headers: mergedHeaders(
+      { accept: 'application/json', 'content-type': 'application/json' },
+      Object.fromEntries(headers.map(([name, value]) => [name, value.render(scope)])),
+      settings.idempotency_header ? { [settings.idempotency_header]: idempotencyKey } : {},
+      authHeaders(auth),
+    ),
     body: JSON.stringify(body.render(scope)),
   });
 }

@@ -3,7 +3,7 @@
 import { Elysia } from 'elysia';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
-import { etag, expectedVersion, isNotModified } from '@/platform/http/etag.ts';
+import { etag, expectedVersions, isNotModified } from '@/platform/http/etag.ts';
 import { keyedRequestOf } from '@/platform/http/idempotency.ts';
 import { NoBody } from '@/platform/http/schemas.ts';
 import { Lead, LeadCreated, LeadId, LeadInput, LeadPage, LeadPatch, LeadQuery } from './schema.ts';
@@ -68,7 +68,7 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
     .put(
       '/:id',
       async ({ request, params, body, set }) => {
-        const lead = await leads.replace(actorOf(request), params.id, body, expectedVersion(request));
+        const lead = await leads.replace(actorOf(request), params.id, body, expectedVersions(request));
         set.headers.etag = etag(lead.version);
         return lead;
       },
@@ -89,7 +89,7 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
     .patch(
       '/:id',
       async ({ request, params, body, set }) => {
-        const lead = await leads.patch(actorOf(request), params.id, body, expectedVersion(request));
+        const lead = await leads.patch(actorOf(request), params.id, body, expectedVersions(request));
         set.headers.etag = etag(lead.version);
         return lead;
       },
@@ -110,7 +110,7 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
     .delete(
       '/:id',
       async ({ request, params, status }) => {
-        await leads.remove(actorOf(request), params.id, expectedVersion(request));
+        await leads.remove(actorOf(request), params.id, expectedVersions(request));
         return status(204, undefined);
       },
       {

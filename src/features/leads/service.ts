@@ -2,13 +2,15 @@
  * Leads: created, read, changed and deleted, each change in one transaction with its audit event and the
  * work it starts. Values of a person never reach the audit log, only the names of fields.
  */
+import { domainToASCII } from 'node:url';
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { Database, Transaction } from '@/platform/db/database.ts';
 import { InvalidRequest, NotFound } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/http/context.ts';
 import { requireVersion } from '@/platform/http/etag.ts';
 import type { Idempotency, KeyedRequest } from '@/platform/http/idempotency.ts';
-import { iso, newId, now } from '@/platform/time/clock.ts';
+import { given } from '@/platform/http/schemas.ts';
+import { iso, lowestId, newId, now } from '@/platform/time/clock.ts';
 import {
   type Lead,
   type LeadCreated,
@@ -40,8 +42,8 @@ export interface LeadListener {
   committed(): void;
 }
 
-/** The ETag a change expects; null for any. */
-export type ExpectedVersion = number | null;
+/** The versions one of which a change expects; null for any. */
+export type ExpectedVersion = readonly number[] | null;
 
 interface Options {
   readonly db: Database;
@@ -67,26 +69,34 @@ const toLead = (row: LeadRow): Lead => ({
 
 type TextFields = Pick<LeadRow, (typeof TEXT_FIELDS)[number]>;
 
-const normalise = (name: (typeof TEXT_FIELDS)[number], value: string | null | undefined): string | null => {
-  const trimmed = value?.trim();
-  if (!trimmed) return null;
-  return name === 'email' ? trimmed.toLowerCase() : trimmed;
-};
+const LARGEST_CUSTOM_FIELDS = 65_536;
 
-/** Trims; lower-cases the e-mail; empty becomes null; refuses a lead that nobody could recognise. */
+const invalid = (path: string, message: string): InvalidRequest =>
+  new InvalidRequest(`body${path}: ${message}.`, { errors: [{ in: 'body', path, message }] });
+
+/** Lower case, and the domain as the name system has it (IDNA); null for a domain that there cannot be. */
+function normalEmail(text: string): string | null {
+  const email = text.trim().toLowerCase();
+  const at = email.lastIndexOf('@') + 1;
+  const domain = email.slice(at);
+  const ascii = /^\p{ASCII}*$/u.test(domain) ? domain : domainToASCII(domain);
+  return ascii === '' ? null : email.slice(0, at) + ascii;
+}
+
+/** Trims; empty becomes null; refuses an e-mail address that there cannot be, and a lead that nobody could recognise. */
 function textFields(input: LeadInput): TextFields {
-  const fields = Object.fromEntries(
-    TEXT_FIELDS.map((name) => [name, normalise(name, input[name])]),
+  const trimmed = Object.fromEntries(
+    TEXT_FIELDS.map((name) => [name, input[name]?.trim() || null]),
   ) as TextFields;
+  const email = trimmed.email && normalEmail(trimmed.email);
+  if (trimmed.email !== null && email === null) throw invalid('/email', 'Its domain is not possible');
+  const fields = { ...trimmed, email };
   if (IDENTIFYING.every((name) => fields[name] === null)) {
     const detail = `A lead needs at least one of ${IDENTIFYING.join(', ')}.`;
     throw new InvalidRequest(detail, { errors: [{ in: 'body', path: '', message: detail }] });
   }
   if (fields.email !== null && fields.email.length > LONGEST_EMAIL) {
-    const message = `Longer than ${LONGEST_EMAIL} characters in lower case`;
-    throw new InvalidRequest(`body/email: ${message}.`, {
-      errors: [{ in: 'body', path: '/email', message }],
-    });
+    throw invalid('/email', `Longer than ${LONGEST_EMAIL} characters as it is stored`);
   }
   return fields;
 }
@@ -94,7 +104,14 @@ function textFields(input: LeadInput): TextFields {
 /** RFC 7396 on one level: null removes a key. */
 function mergeCustomFields(stored: string, patch: Record<string, unknown>): string {
   const merged = { ...(JSON.parse(stored) as Record<string, unknown>), ...patch };
-  return JSON.stringify(Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)));
+  return customFields(Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)));
+}
+
+/** As it is stored. Throws 422 beyond the size at which a page of leads could still be answered. */
+function customFields(value: Record<string, unknown>): string {
+  const text = JSON.stringify(value);
+  if (text.length <= LARGEST_CUSTOM_FIELDS) return text;
+  throw invalid('/custom_fields', `Larger than ${LARGEST_CUSTOM_FIELDS} characters as JSON`);
 }
 
 const changedFields = (before: LeadRow, after: LeadRow): string[] =>
@@ -111,9 +128,9 @@ export class LeadService {
     const { answer, replayed } = await this.options.idempotency.write(once, async (trx) => {
       const time = now();
       const row: LeadRow = {
-        id: newId(),
+        id: newId(time),
         ...fields,
-        custom_fields: JSON.stringify(input.custom_fields ?? {}),
+        custom_fields: customFields(input.custom_fields ?? {}),
         crm_id: null,
         version: 1,
         created_by: actor.id,
@@ -147,14 +164,22 @@ export class LeadService {
     return row && toLead(row);
   }
 
+  /** Whether there is such a lead, as of this transaction. */
+  async exists(trx: Transaction, id: string): Promise<boolean> {
+    return (await findLead(trx, id)) !== null;
+  }
+
   async list(query: LeadQuery): Promise<LeadPage> {
     const { db } = this.options;
+    const idOf = (time: string | undefined) =>
+      time === undefined ? undefined : lowestId(Math.ceil(Date.parse(time)));
+    const email = given(query.email);
     const filter = {
-      source: query.source,
-      email: query.email?.trim().toLowerCase(),
-      company: query.company,
-      createdAfter: query.created_after === undefined ? undefined : Date.parse(query.created_after),
-      createdBefore: query.created_before === undefined ? undefined : Date.parse(query.created_before),
+      source: given(query.source),
+      email: email && (normalEmail(email) ?? email),
+      company: given(query.company),
+      fromId: idOf(query.created_after),
+      belowId: idOf(query.created_before),
     };
     const total = await countLeads(db.read, filter);
     const rows = total > query.skip ? await pageOfLeads(db.read, filter, query.skip, query.limit) : [];
@@ -171,7 +196,7 @@ export class LeadService {
     return this.change(actor, id, expected, (row) => ({
       ...row,
       ...fields,
-      custom_fields: JSON.stringify(input.custom_fields ?? {}),
+      custom_fields: customFields(input.custom_fields ?? {}),
     }));
   }
 

@@ -10,10 +10,10 @@ export interface LeadFilter {
   readonly source?: string | undefined;
   readonly email?: string | undefined;
   readonly company?: string | undefined;
-  /** Epoch milliseconds, inclusive. */
-  readonly createdAfter?: number | undefined;
-  /** Epoch milliseconds, exclusive. */
-  readonly createdBefore?: number | undefined;
+  /** Inclusive. */
+  readonly fromId?: string | undefined;
+  /** Exclusive. */
+  readonly belowId?: string | undefined;
 }
 
 /** Compiled once: this insert is the hot path of lead intake. */
@@ -70,8 +70,9 @@ const filtered = (db: Reader, { given, param }: Form<LeadSelection>) => {
   if (given('source')) query = query.where('source', '=', param('source'));
   if (given('email')) query = query.where('email', '=', param('email'));
   if (given('company')) query = query.where('company', '=', param('company'));
-  if (given('createdAfter')) query = query.where('created_at', '>=', param('createdAfter'));
-  if (given('createdBefore')) query = query.where('created_at', '<', param('createdBefore'));
+  // By the id, whose first digits are the time of creation: its order is that of the list, and every index has it.
+  if (given('fromId')) query = query.where('id', '>=', param('fromId'));
+  if (given('belowId')) query = query.where('id', '<', param('belowId'));
   return query;
 };
 

@@ -29,6 +29,10 @@ export async function attempt(
   try {
     const wantsLead = row.lead_id !== null && step.action.reads.has('lead');
     const lead = wantsLead && row.lead_id !== null ? await services.leads.get(row.lead_id) : null;
+    // Else the outside would be told of somebody without a name.
+    if (wantsLead && lead === null) {
+      throw new StepFailure('the lead does not exist any more', { transient: false });
+    }
     const started = step.action.run({
       services,
       actor: actorOf(row.id),

@@ -8,6 +8,8 @@ export class HeldRun {
   readonly token: number;
   state: RunState;
   context: RunContext;
+  /** Characters of the context, as JSON; about. */
+  contextSize: number;
   /** Its last checkpoint here is being written: the place is as good as free. */
   leaving = false;
   private taken = false;
@@ -24,6 +26,7 @@ export class HeldRun {
     this.token = row.fencing_token;
     this.state = { cursor: row.cursor, attempt: row.attempt };
     this.context = JSON.parse(row.context);
+    this.contextSize = row.context.length;
   }
 
   /** True once the run belongs to somebody else, or to nobody. */

@@ -7,6 +7,7 @@ import type { Database } from '@/platform/db/database.ts';
 import { Conflict, NotFound } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/http/context.ts';
 import type { Idempotency, KeyedRequest } from '@/platform/http/idempotency.ts';
+import { given } from '@/platform/http/schemas.ts';
 import { iso, now } from '@/platform/time/clock.ts';
 import { keptFor } from '@/platform/time/kept.ts';
 import type { RunMetrics } from './metrics.ts';
@@ -18,9 +19,9 @@ import {
   cancelRun,
   countRunsOf,
   findRun,
+  type ListedRun,
   pageOfRuns,
   queueNumbers,
-  type RunRow,
 } from './store.ts';
 
 interface Options {
@@ -28,7 +29,7 @@ interface Options {
   readonly audit: AuditLog;
   readonly idempotency: Idempotency;
   readonly workflows: WorkflowService;
-  readonly leads: Pick<LeadService, 'get'>;
+  readonly leads: Pick<LeadService, 'exists'>;
   readonly queue: RunQueue;
   readonly signals: RunSignals;
   readonly metrics: RunMetrics;
@@ -45,7 +46,7 @@ const ABANDONED_MS = 30_000;
 
 const runNotFound = (id: string): NotFound => new NotFound(`There is no run ${id}.`);
 
-const toRun = (row: RunRow): Run => ({
+const toRun = (row: ListedRun): Run => ({
   id: row.id,
   workflow_id: row.workflow_id,
   workflow_version: row.workflow_version,
@@ -70,8 +71,10 @@ export class RunService {
   /** Starts a run of any enabled workflow; durable before it resolves. With `once`, a repeated call starts nothing. */
   async trigger(actor: Actor, input: TriggerInput, once: KeyedRequest | null): Promise<Triggered> {
     const { workflows, leads, queue, audit, idempotency } = this.options;
-    if (input.lead_id !== undefined && !(await leads.get(input.lead_id))) throw leadNotFound(input.lead_id);
     const { answer, replayed } = await idempotency.write(once, async (trx) => {
+      if (input.lead_id !== undefined && !(await leads.exists(trx, input.lead_id))) {
+        throw leadNotFound(input.lead_id);
+      }
       const workflow = await workflows.find(trx, input.workflow_id);
       if (!workflow) throw workflowNotFound(input.workflow_id);
       if (!workflow.enabled) throw new Conflict('The workflow is disabled: enable it first.');
@@ -119,8 +122,8 @@ export class RunService {
   }
 
   async list(query: RunQuery): Promise<RunPage> {
-    const { workflow_id: workflowId, lead_id: leadId, status, before, limit } = query;
-    const filter = { workflowId, leadId, status, before };
+    const { workflow_id, lead_id, status, before, limit } = query;
+    const filter = { workflowId: given(workflow_id), leadId: given(lead_id), status, before: given(before) };
     const rows = await pageOfRuns(this.options.db.read, filter, limit + 1);
     const runs = rows.slice(0, limit);
     return { runs: runs.map(toRun), next: rows.length > limit ? (runs.at(-1)?.id ?? null) : null };

@@ -51,13 +51,13 @@ const LONGEST_RETRY_AFTER_MS = 86_400_000;
 
 /**
  * Exponential backoff with full jitter: between nothing and `base × 2^(attempt-1)`, so that runs that failed
- * together do not come back together. A `Retry-After` is a floor to which jitter is added.
+ * together do not come back together. A `Retry-After` is a floor to which that is added.
  */
 export function retryDelayMs(attempt: number, limits: RetryLimits, retryAfterMs: number | null): number {
   const ceiling = Math.min(limits.maxMs, limits.baseMs * 2 ** Math.min(attempt - 1, 40));
   const jitter = Math.round(random() * ceiling);
   if (retryAfterMs === null) return jitter;
-  return Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) + Math.min(jitter, limits.baseMs);
+  return Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) + jitter;
 }
 
 /** The state after an attempt. `handBack`: this worker is stopping, another one shall go on. */

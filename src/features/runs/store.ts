@@ -3,6 +3,7 @@ import { type Selectable, sql } from 'kysely';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
 import { prepareWrite } from '@/platform/db/prepared.ts';
 import type { RunAttemptsTable, RunStatus, RunsTable } from '@/platform/db/schema.ts';
+import { lowestId } from '@/platform/time/clock.ts';
 
 export type RunRow = Selectable<RunsTable>;
 export type AttemptRow = Selectable<RunAttemptsTable>;
@@ -58,9 +59,27 @@ export interface RunFilter {
   readonly before?: string | undefined;
 }
 
+/** What lists show: not the context, in which the outputs of all steps are. */
+const LISTED = [
+  'id',
+  'workflow_id',
+  'workflow_version',
+  'lead_id',
+  'trigger',
+  'status',
+  'cursor',
+  'attempt',
+  'error',
+  'available_at',
+  'created_at',
+  'started_at',
+  'completed_at',
+] as const;
+export type ListedRun = Pick<RunRow, (typeof LISTED)[number]>;
+
 /** Newest first. */
-export function pageOfRuns(db: Reader, filter: RunFilter, limit: number): Promise<RunRow[]> {
-  let query = db.selectFrom('runs').selectAll();
+export function pageOfRuns(db: Reader, filter: RunFilter, limit: number): Promise<ListedRun[]> {
+  let query = db.selectFrom('runs').select(LISTED);
   if (filter.workflowId !== undefined) query = query.where('workflow_id', '=', filter.workflowId);
   if (filter.leadId !== undefined) query = query.where('lead_id', '=', filter.leadId);
   if (filter.status !== undefined) query = query.where('status', '=', filter.status);
@@ -141,14 +160,13 @@ export async function queueNumbers(db: Reader, time: number): Promise<QueueNumbe
  * first digits are the time of creation, so that it never walks over younger runs.
  */
 export async function deleteEndedRuns(trx: Transaction, time: number, most: number): Promise<number> {
-  const hex = Math.max(0, time).toString(16).padStart(12, '0');
   const result = await trx
     .deleteFrom('runs')
     .where('id', 'in', (eb) =>
       eb
         .selectFrom('runs')
         .select('id')
-        .where('id', '<', `${hex.slice(0, 8)}-${hex.slice(8)}-`)
+        .where('id', '<', lowestId(time))
         .where('status', 'in', FINISHED)
         .where('completed_at', '<', time)
         .orderBy('id')

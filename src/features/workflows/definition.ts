@@ -82,6 +82,9 @@ export class Definitions {
         const action = type.compile(step, compilerAt(pointer, new Set(earlier), report));
         earlier.add(step.id);
         const { retry = {}, timeout_ms = null } = step as RawStep & Envelope;
+        if ((retry.base_ms ?? 0) > (retry.max_ms ?? Number.POSITIVE_INFINITY)) {
+          report(`${pointer}/retry/max_ms`, 'must not be below base_ms');
+        }
         return [{ id: step.id, type: step.type, retry, timeoutMs: timeout_ms, action }];
       }
       earlier.add(step.id);

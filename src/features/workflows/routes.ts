@@ -4,7 +4,7 @@ import { Elysia } from 'elysia';
 import { NotFound } from '@/platform/errors/problem.ts';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
-import { etag, expectedVersion, isNotModified } from '@/platform/http/etag.ts';
+import { etag, expectedVersions, isNotModified } from '@/platform/http/etag.ts';
 import { keyedRequestOf } from '@/platform/http/idempotency.ts';
 import { NoBody } from '@/platform/http/schemas.ts';
 import {
@@ -107,7 +107,12 @@ export const workflowRoutes = ({ workflows }: { workflows: WorkflowService }) =>
     .put(
       '/:id',
       async ({ request, params, body, set }) => {
-        const workflow = await workflows.replace(actorOf(request), params.id, body, expectedVersion(request));
+        const workflow = await workflows.replace(
+          actorOf(request),
+          params.id,
+          body,
+          expectedVersions(request),
+        );
         set.headers.etag = etag(workflow.version);
         return workflow;
       },
@@ -129,7 +134,7 @@ export const workflowRoutes = ({ workflows }: { workflows: WorkflowService }) =>
     .delete(
       '/:id',
       async ({ request, params, status }) => {
-        await workflows.remove(actorOf(request), params.id, expectedVersion(request));
+        await workflows.remove(actorOf(request), params.id, expectedVersions(request));
         return status(204, undefined);
       },
       {

@@ -134,8 +134,13 @@ export class WorkflowService {
     return workflowNames(this.options.db.read, limit);
   }
 
-  /** A new version. `expected` is the version the client has seen; null for any. */
-  async replace(actor: Actor, id: string, input: WorkflowInput, expected: number | null): Promise<Workflow> {
+  /** A new version. `expected` are the versions one of which the client has seen; null for any. */
+  async replace(
+    actor: Actor,
+    id: string,
+    input: WorkflowInput,
+    expected: readonly number[] | null,
+  ): Promise<Workflow> {
     this.definitions.validate(input);
     const workflow = await this.options.db.write(async (trx) => {
       const before = await this.lock(trx, id, expected);
@@ -149,7 +154,7 @@ export class WorkflowService {
   }
 
   /** No new runs; those under way finish on their version. */
-  async remove(actor: Actor, id: string, expected: number | null): Promise<void> {
+  async remove(actor: Actor, id: string, expected: readonly number[] | null): Promise<void> {
     await this.options.db.write(async (trx) => {
       const row = await this.lock(trx, id, expected);
       await deleteWorkflow(trx, id);
@@ -185,7 +190,7 @@ export class WorkflowService {
     return workflow;
   }
 
-  private async lock(trx: Transaction, id: string, expected: number | null): Promise<WorkflowRow> {
+  private async lock(trx: Transaction, id: string, expected: readonly number[] | null): Promise<WorkflowRow> {
     const row = await lockWorkflow(trx, id);
     if (!row) throw workflowNotFound(id);
     requireVersion('workflow', row.version, expected);

@@ -212,7 +212,14 @@ export const ConfigSchema = Type.Object(
             description: 'Private addresses or CIDR ranges that workflows and connectors may call.',
           }),
         ),
-        timeout_ms: live(integer(30_000, 100, 600_000, 'Longest wait for one outgoing call.')),
+        timeout_ms: live(
+          integer(
+            30_000,
+            100,
+            600_000,
+            'Longest wait for one outgoing call, unless its step says otherwise (timeout_ms).',
+          ),
+        ),
         max_response_bytes: live(
           integer(1_048_576, 1024, 104_857_600, 'Largest accepted answer of an outgoing call.'),
         ),

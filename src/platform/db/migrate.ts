@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import { CommandFailure, Problem } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { now } from '@/platform/time/clock.ts';
-import type { Database, Reader } from './database.ts';
+import type { Database, Reader, Transaction } from './database.ts';
 import { foundations } from './migrations/2026_11_24_foundations.ts';
 import { columnTypes, type Migration } from './migrations/migration.ts';
 
@@ -16,11 +16,22 @@ const MIGRATIONS: readonly Migration[] = [foundations];
 /** Any number that only this program uses: the key of PostgreSQL's advisory lock. */
 const LOCK_KEY = 4_117_201_126;
 
+/** How long a start waits before it looks again whether another server has migrated. */
+const LOOK_MS = 1_000;
+
 /** Resolves when the schema is up to date. Safe to call from many processes at once. */
 export async function migrate(db: Database, log: Logger): Promise<void> {
+  for (let waited = 0; !(await migrated(db, log)); waited += 1) {
+    if (waited === 0) log.info('another server migrates the database, waiting for it');
+    await Bun.sleep(LOOK_MS);
+  }
+}
+
+/** False when another process is at it: to wait inside PostgreSQL would run into the time-outs of a session. */
+async function migrated(db: Database, log: Logger): Promise<boolean> {
   const applied = await db.write(async (trx) => {
     // On SQLite the write transaction is the lock.
-    if (db.dialect === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(LOCK_KEY)})`.execute(trx);
+    if (db.dialect === 'postgres' && !(await lock(trx))) return null;
     const { text, whole } = columnTypes(db.dialect);
     await sql
       .raw(
@@ -36,7 +47,17 @@ export async function migrate(db: Database, log: Logger): Promise<void> {
     }
     return missing.map(({ id }) => id);
   });
+  if (applied === null) return false;
   if (applied.length > 0) log.info('database migrated', { migrations: applied });
+  return true;
+}
+
+/** Until the end of the transaction, which may take as long as its tables are large. */
+async function lock(trx: Transaction): Promise<boolean> {
+  await sql`set local statement_timeout = 0`.execute(trx);
+  const { rows } = await sql<{ mine: boolean }>`
+    select pg_try_advisory_xact_lock(${sql.lit(LOCK_KEY)}) as mine`.execute(trx);
+  return rows[0]?.mine === true;
 }
 
 /**

@@ -3,6 +3,8 @@ import { MalformedRequest, PreconditionFailed } from '@/platform/errors/problem.
 
 export const etag = (version: number): string => `"${version}"`;
 
+/** `"3"`, `W/"3"`, or several with commas between (RFC 9110, section 8.8.3). */
+const TAGS = /^(W\/)?"[\x21\x23-\x7e\x80-\xff]*"(\s*,\s*(W\/)?"[\x21\x23-\x7e\x80-\xff]*")*$/;
 const tagsOf = (header: string): string[] => header.split(',').map((tag) => tag.trim());
 
 /** Whether `If-None-Match` says that the client has this version already (weak comparison). */
@@ -12,20 +14,24 @@ export function isNotModified(request: Request, version: number): boolean {
   return tagsOf(header).some((tag) => tag === '*' || tag.replace(/^W\//, '') === etag(version));
 }
 
-/** The version that `If-Match` demands; null when any will do. Throws 400 for a tag this server cannot have given. */
-export function expectedVersion(request: Request): number | null {
-  const header = request.headers.get('if-match');
-  if (header === null || header.trim() === '*') return null;
-  const match = /^\s*"(\d{1,15})"\s*$/.exec(header);
-  if (!match) throw new MalformedRequest('If-Match must be one ETag as read before, such as "3", or *.');
-  return Number(match[1]);
+/**
+ * The versions that `If-Match` names; null when any will do. Weak tags and tags of others name none (strong comparison).
+ * Throws 400 for what is no list of tags.
+ */
+export function expectedVersions(request: Request): readonly number[] | null {
+  const header = request.headers.get('if-match')?.trim() ?? '*';
+  if (header === '*') return null;
+  if (!TAGS.test(header)) {
+    throw new MalformedRequest('If-Match must be ETags as read before, such as "3", or *.');
+  }
+  return tagsOf(header).flatMap((tag) => (/^"\d{1,15}"$/.test(tag) ? Number(tag.slice(1, -1)) : []));
 }
 
-/** Throws 412 when `expected` (null: any will do) is not the version that `what` has now. */
-export function requireVersion(what: string, version: number, expected: number | null): void {
-  if (expected === null || expected === version) return;
+/** Throws 412 unless the version that `what` has now is among `expected` (null: any will do). */
+export function requireVersion(what: string, version: number, expected: readonly number[] | null): void {
+  if (expected === null || expected.includes(version)) return;
   throw new PreconditionFailed(
-    `The ${what} is at version ${version}, not ${expected}: read it again and repeat the change.`,
+    `The ${what} is at version ${version}, which If-Match does not name: read it again and repeat the change.`,
     { headers: { etag: etag(version) } },
   );
 }

@@ -14,15 +14,24 @@ export function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
+/** Whether a value is nested more deeply than what is taken from clients. */
+export function isTooDeep(value: unknown, depth = 0): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth >= DEEPEST || Object.values(value).some((item) => isTooDeep(item, depth + 1));
+}
+
+/** What some store would change or refuse in a value, and where (JSON pointer); null when it can be kept as it is. */
+export const storageFault = (value: unknown): Fault | null => faultOf(value, 0);
+
 /** Throws 422 for a value that some store would change or refuse: it names the place, not the value. */
 export function assertFaithful(value: unknown): void {
-  const fault = faultOf(value, 0);
+  const fault = storageFault(value);
   if (!fault) return;
   const error: FieldError = { in: 'body', path: fault.path, message: fault.message };
   throw new InvalidRequest(`body${fault.path}: ${fault.message}.`, { errors: [error] });
 }
 
-interface Fault {
+export interface Fault {
   readonly path: string;
   readonly message: string;
 }

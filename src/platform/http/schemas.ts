@@ -25,3 +25,6 @@ export const pageFields = {
   skip: Type.Integer({ examples: [0] }),
   limit: Type.Integer({ examples: [100] }),
 };
+
+/** A filter that is empty (`?source=&email=`) is one that was not given. */
+export const given = (filter: string | undefined): string | undefined => filter || undefined;

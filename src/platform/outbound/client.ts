@@ -11,13 +11,14 @@ import { parseRanges } from '@/platform/net/ranges.ts';
 import { mayCall } from './addresses.ts';
 import { readBounded } from './body.ts';
 import { OutboundFailure } from './failure.ts';
+import { mergedHeaders } from './headers.ts';
 
 export interface OutboundRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | null;
-  /** Bounded by `outbound.timeout_ms` of the configuration. */
+  /** `outbound.timeout_ms` of the configuration unless given. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -61,7 +62,7 @@ export class OutboundClient {
       const problem = headerProblem(name, value);
       if (problem) throw new OutboundFailure('refused', problem);
     }
-    const timeoutMs = Math.min(request.timeoutMs ?? limits.timeout_ms, limits.timeout_ms);
+    const timeoutMs = request.timeoutMs ?? limits.timeout_ms;
     const timer = AbortSignal.timeout(timeoutMs);
     const signal = request.signal ? AbortSignal.any([timer, request.signal]) : timer;
     try {
@@ -117,7 +118,9 @@ async function fetchPinned(
     try {
       return await fetch(pinnedUrl(url, address), {
         method: request.method,
-        headers: { 'user-agent': 'automation-orchestrator', ...request.headers, host: url.host },
+        headers: mergedHeaders({ 'user-agent': 'automation-orchestrator' }, request.headers, {
+          host: url.host,
+        }),
         body: request.body ?? null,
         redirect: 'manual',
         signal,

@@ -16,8 +16,16 @@ export const now = (): number => sources.now();
 /** A fraction in [0, 1), for jitter; never for secrets. */
 export const random = (): number => sources.random();
 
-/** A time-ordered UUID (RFC 9562, version 7). */
-export const newId = (): string => Bun.randomUUIDv7('hex', sources.now());
+/** A time-ordered UUID (RFC 9562, version 7), of this moment unless another is given (epoch milliseconds). */
+export const newId = (time = sources.now()): string => Bun.randomUUIDv7('hex', time);
+
+/** What no id of this moment (epoch milliseconds) or later is below, and every earlier one is. */
+export function lowestId(time: number): string {
+  const hex = Math.min(Math.max(0, time), 2 ** 48 - 1)
+    .toString(16)
+    .padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-`;
+}
 
 /** ISO 8601 in UTC with milliseconds, the form every answer shows; null stays null. */
 export function iso(epochMs: number): string;

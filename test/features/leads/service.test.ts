@@ -85,10 +85,10 @@ forEachDatabase('leads', (open) => {
 
   test('refuse a change that expects another version', async () => {
     const { id } = await create({ email: 'a@example.com' });
-    await leads.patch(ACTOR, id, { phone: '1' }, 1);
-    await expect(leads.patch(ACTOR, id, { phone: '2' }, 1)).rejects.toBeInstanceOf(PreconditionFailed);
-    await expect(leads.remove(ACTOR, id, 1)).rejects.toBeInstanceOf(PreconditionFailed);
-    await expect(leads.replace(ACTOR, id, { email: 'b@example.com' }, 1)).rejects.toBeInstanceOf(
+    await leads.patch(ACTOR, id, { phone: '1' }, [1]);
+    await expect(leads.patch(ACTOR, id, { phone: '2' }, [1, 7])).rejects.toBeInstanceOf(PreconditionFailed);
+    await expect(leads.remove(ACTOR, id, [])).rejects.toBeInstanceOf(PreconditionFailed);
+    await expect(leads.replace(ACTOR, id, { email: 'b@example.com' }, [1])).rejects.toBeInstanceOf(
       PreconditionFailed,
     );
     expect(await leads.get(id)).toMatchObject({ phone: '1', version: 2 });
@@ -131,6 +131,36 @@ forEachDatabase('leads', (open) => {
     expect(await emails({ created_before: new Date(2_000_000).toISOString() })).toEqual(['old']);
     expect(await emails({ created_after: new Date(2_000_000).toISOString() })).toEqual(['y', 'x']);
     expect(await leads.list({ skip: 1, limit: 1 })).toMatchObject({ total: 3, leads: [{ source: 'fair' }] });
+  });
+
+  test('are filtered to the millisecond by their time, and an empty filter is none', async () => {
+    for (const time of [1_000, 1_001, 1_002]) {
+      const restore = holdStill({ now: () => time });
+      await create({ email: `${time}@example.com` });
+      restore();
+    }
+    const found = async (query: object) =>
+      (await leads.list({ ...ALL, ...query })).leads.map(({ email }) => email?.split('@')[0]);
+    expect(await found({ created_after: '1970-01-01T00:00:01.001Z' })).toEqual(['1002', '1001']);
+    expect(await found({ created_before: '1970-01-01T00:00:01.001Z' })).toEqual(['1000']);
+    expect(await found({ source: '', email: '', company: '' })).toHaveLength(3);
+  });
+
+  test('keep the domain of an address as the name system has it', async () => {
+    const { email } = await create({ email: ' ADA@Bücher.Example ' });
+    expect(email).toBe('ada@xn--bcher-kva.example');
+    expect((await leads.list({ ...ALL, email: 'ada@bücher.example' })).total).toBe(1);
+    await expect(create({ email: 'ada@-ü%.example' })).rejects.toBeInstanceOf(InvalidRequest);
+  });
+
+  test('hold custom fields up to a size, also after many changes', async () => {
+    const text = 'x'.repeat(40_000);
+    const { id } = await create({ email: 'a@example.com', custom_fields: { a: text } });
+    const more = leads.patch(ACTOR, id, { custom_fields: { b: text } }, null);
+    await expect(more).rejects.toBeInstanceOf(InvalidRequest);
+    const large = create({ email: 'b@example.com', custom_fields: { a: text, b: text } });
+    await expect(large).rejects.toBeInstanceOf(InvalidRequest);
+    expect(Object.keys((await leads.get(id))?.custom_fields ?? {})).toEqual(['a']);
   });
 
   test('take what a run writes back in the transaction of its checkpoint', async () => {

@@ -378,6 +378,76 @@ forEachDatabase('the run executor', (open) => {
     await executor.stop(1000);
   });
 
+  test('nobody outside is told of a lead that is gone', async () => {
+    await using server = recorder(() => Response.json({}));
+    const e = engine(await open());
+    await e.workflow(
+      [{ id: 'tell', type: 'http.request', method: 'POST', url: server.url, body: 'new: {{lead.email}}' }],
+      { trigger: 'lead.created' },
+    );
+    const { id } = await e.leads.create(tester, { email: 'a@example.com' }, null);
+    await e.leads.remove(tester, id, null);
+    const executor = e.executor('a');
+    executor.start();
+    const [run] = (await e.runs.list({ lead_id: id, limit: 10 })).runs;
+    expect((await runEnds(e, run?.id ?? '')).error).toBe('the lead does not exist any more');
+    expect(server.calls).toEqual([]);
+    await executor.stop(1000);
+  });
+
+  test('a CRM that has nothing to say is content', async () => {
+    await using crm = recorder(() => new Response(null, { status: 204 }));
+    const e = engine(await open());
+    await e.connectors.configure(tester, { method: 'PUT', url: `${crm.url}/{{lead.email}}`, id_path: 'id' });
+    await e.workflow([{ id: 'crm', type: 'crm.upsert' }], { trigger: 'lead.created' });
+    const executor = e.executor('a');
+    executor.start();
+    const { id } = await e.leads.create(tester, { email: 'a@example.com' }, null);
+    const [run] = (await e.runs.list({ lead_id: id, limit: 10 })).runs;
+    expect((await runEnds(e, run?.id ?? '')).status).toBe('completed');
+    expect(crm.calls).toHaveLength(1);
+    await executor.stop(1000);
+  });
+
+  test('a lead takes nothing from a run that it would not take from a client', async () => {
+    await using server = recorder(() => new Response('{"nul":"a\\u0000b","half":"\\ud800"}'));
+    const e = engine(await open());
+    const steps = (source: string) => [
+      { id: 'ask', type: 'http.request', url: server.url },
+      { id: 'mark', type: 'lead.update', fields: { source } },
+    ];
+    for (const source of ['{{steps.ask.output.body.nul}}', '{{steps.ask.output.body.half}}']) {
+      await e.workflow(steps(source), { trigger: 'lead.created' });
+    }
+    const executor = e.executor('a');
+    executor.start();
+    const { id } = await e.leads.create(tester, { email: 'a@example.com' }, null);
+    for (const run of (await e.runs.list({ lead_id: id, limit: 10 })).runs) {
+      const { status, error } = await runEnds(e, run.id);
+      expect([status, error]).toEqual(['failed', expect.stringContaining('/source: Holds')]);
+    }
+    expect((await e.leads.get(id))?.source).toBeNull();
+    await executor.stop(1000);
+  });
+
+  test('the outputs of a run have a size that it fails beyond', async () => {
+    const large = defineStep({
+      type: 'large',
+      description: 'Says a lot.',
+      parameters: {},
+      compile: () => ({ reads: new Set(), run: () => ({ output: 'x'.repeat(600_000) }) }),
+    });
+    const e = engine(await open(), { stepTypes: [large] });
+    const workflow = await e.workflow(['a', 'b', 'c'].map((id) => ({ id, type: 'large' })));
+    const executor = e.executor('a');
+    executor.start();
+    const run = await runEnds(e, await e.start(workflow.id));
+    expect(run).toMatchObject({ status: 'failed', step_index: 1 });
+    expect(run.error).toContain('the outputs of the steps are larger than');
+    expect(JSON.stringify(await e.runs.list({ limit: 10 }))).not.toContain('xxx');
+    await executor.stop(1000);
+  });
+
   test('a run stays on the version it began with', async () => {
     await using server = recorder(() => Response.json({}));
     const e = engine(await open());
@@ -396,9 +466,9 @@ forEachDatabase('the run executor', (open) => {
         trigger: 'manual',
         steps: [{ id: 'new', type: 'http.request', url: `${server.url}/new` }],
       },
-      1,
+      [1],
     );
-    await e.workflows.remove(tester, workflow.id, 2);
+    await e.workflows.remove(tester, workflow.id, [2]);
     expect((await runEnds(e, id)).status).toBe('completed');
     expect(server.calls.map(({ path }) => path)).toEqual(['/old']);
     await executor.stop(1000);

@@ -97,7 +97,7 @@ describe('the wait before a retry', () => {
     [9, 1, null, 1000],
     [500, 1, null, 1000],
     [1, 0, 5000, 5000],
-    [9, 1, 5000, 5100],
+    [9, 1, 5000, 6000],
     [1, 0, 999_999_999_999, 86_400_000],
   ])('attempt %p, jitter %p, Retry-After %p: %p ms', (attempt, fraction, retryAfter, expected) => {
     jitter(fraction);

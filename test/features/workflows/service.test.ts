@@ -1,11 +1,12 @@
 import { expect, test } from 'bun:test';
-import { forEachDatabase } from '@test/support/databases.ts';
+import { forEachDatabase, sqliteOpener } from '@test/support/databases.ts';
 import { testEngine, tester } from '@test/support/engine.ts';
 import type { WorkflowInput } from '@/features/workflows/schema.ts';
 import { InvalidRequest } from '@/platform/errors/problem.ts';
 
 const input = (steps: unknown[], over: object = {}): WorkflowInput =>
   ({ name: 'w', trigger: 'manual', steps, ...over }) as WorkflowInput;
+const sqlite = sqliteOpener();
 const delay = { id: 'rest', type: 'delay', duration_ms: 0 };
 
 forEachDatabase('workflows', (open) => {
@@ -17,12 +18,12 @@ forEachDatabase('workflows', (open) => {
       tester,
       made.id,
       input([delay], { name: 'new', enabled: false }),
-      1,
+      [1],
     );
     expect(changed).toMatchObject({ version: 2, name: 'new', enabled: false });
     expect(await workflows.get(made.id)).toEqual(changed);
     expect(await workflows.getVersion(made.id, 1)).toMatchObject({ name: 'w', version: 1, created_by: 'u1' });
-    await expect(workflows.replace(tester, made.id, input([delay]), 1)).rejects.toThrow('at version 2');
+    await expect(workflows.replace(tester, made.id, input([delay]), [1])).rejects.toThrow('at version 2');
     expect((await workflows.list({ skip: 0, limit: 10 })).workflows).toEqual([changed]);
     await workflows.remove(tester, made.id, null);
     expect(await workflows.get(made.id)).toBeNull();
@@ -124,4 +125,25 @@ test.each(refusals)('a definition with %s is refused with the place', async (_, 
     expect(errors.map(({ path }) => path)).toEqual(expected.map(([path]) => path));
     for (const [index, [, message]] of expected.entries()) expect(errors[index]?.message).toContain(message);
   }
+});
+
+const refusalsOf = async (step: object) => {
+  const { workflows } = testEngine(await sqlite());
+  const refused = workflows.create(tester, input([{ id: 'x', ...step }]), null);
+  const error = await refused.then(
+    () => null,
+    (thrown) => thrown,
+  );
+  return error instanceof InvalidRequest ? error.errors?.map(({ path }) => path) : [];
+};
+
+test.each([
+  [{ type: 'lead.update', fields: { email: 'not an address' } }, ['/steps/0/fields/email']],
+  [{ type: 'lead.update', fields: { source: 5 } }, ['/steps/0/fields/source']],
+  [{ type: 'http.request', url: 'http://bad host/' }, ['/steps/0/url']],
+  [{ type: 'delay', duration_ms: 0, retry: { base_ms: 1000, max_ms: 1 } }, ['/steps/0/retry/max_ms']],
+  [{ type: 'lead.update', fields: { email: '{{steps.x.output}}' } }, ['/steps/0/fields/email']],
+  [{ type: 'lead.update', fields: { email: null, source: 'a {{lead.company}}' } }, []],
+])('what can be known to fail is refused when it is written: %j', async (step, paths) => {
+  expect(await refusalsOf(step)).toEqual(paths);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
-import { MalformedRequest } from '@/platform/errors/problem.ts';
-import { etag, expectedVersion, isNotModified } from '@/platform/http/etag.ts';
+import { MalformedRequest, PreconditionFailed } from '@/platform/errors/problem.ts';
+import { etag, expectedVersions, isNotModified, requireVersion } from '@/platform/http/etag.ts';
 
 const request = (headers: Record<string, string>) => new Request('http://localhost/', { headers });
 
@@ -21,12 +21,25 @@ describe('If-None-Match', () => {
 });
 
 describe('If-Match', () => {
-  test('a tag is a version; absent and * are any', () => {
-    expect(expectedVersion(request({ 'if-match': '"12"' }))).toBe(12);
-    expect(expectedVersion(request({ 'if-match': '*' }))).toBeNull();
-    expect(expectedVersion(request({}))).toBeNull();
+  test.each([
+    ['"12"', [12]],
+    ['"1", "2"', [1, 2]],
+    ['W/"12"', []],
+    ['"abc"', []],
+    ['W/"1" ,"2","x"', [2]],
+    ['*', null],
+  ])('%s names the versions %p', (header, versions) => {
+    expect(expectedVersions(request({ 'if-match': header }))).toEqual(versions);
   });
-  test.each(['12', '"abc"', 'W/"12"', '"1", "2"', ''])('%p is refused', (header) => {
-    expect(() => expectedVersion(request({ 'if-match': header }))).toThrow(MalformedRequest);
+  test('absent is any', () => expect(expectedVersions(request({}))).toBeNull());
+  test.each(['12', '"1" "2"', '"1",', 'W/12', '"'])('%p is no list of tags', (header) => {
+    expect(() => expectedVersions(request({ 'if-match': header }))).toThrow(MalformedRequest);
+  });
+  test('one of several is enough, none is too few', () => {
+    expect(() => requireVersion('lead', 3, [1, 3])).not.toThrow();
+    expect(() => requireVersion('lead', 3, null)).not.toThrow();
+    for (const versions of [[], [2]]) {
+      expect(() => requireVersion('lead', 3, versions)).toThrow(PreconditionFailed);
+    }
   });
 });

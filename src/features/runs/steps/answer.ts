@@ -1,5 +1,6 @@
 /** What steps make of an answer from outside: an output to keep, or a failure that says whether it may pass. */
 import { StepFailure } from '@/features/workflows/step.ts';
+import { isTooDeep } from '@/platform/http/json.ts';
 import type { OutboundAnswer } from '@/platform/outbound/client.ts';
 import { isTransientStatus, retryAfterMs } from '@/platform/outbound/failure.ts';
 import { now } from '@/platform/time/clock.ts';
@@ -7,18 +8,24 @@ import { now } from '@/platform/time/clock.ts';
 const MOST_KEPT_CHARACTERS = 65_536;
 const EXCERPT_CHARACTERS = 300;
 
-/** The body as JSON if it is JSON, else as text; cut when it is too long to be carried from step to step. */
+/**
+ * The body as JSON if it is JSON, else as text; cut when it is too long to be carried from step to step, and left as text
+ * when it is nested so deeply that every look at it would cost.
+ */
 export function keptBody(answer: OutboundAnswer): { body: unknown; truncated?: true } {
   if (answer.body.length > MOST_KEPT_CHARACTERS) {
     return { body: answer.body.slice(0, MOST_KEPT_CHARACTERS).toWellFormed(), truncated: true };
   }
-  return { body: parsed(answer.body) ?? answer.body };
+  const value = parsed(answer.body);
+  return { body: value === undefined || isTooDeep(value) ? answer.body : value };
 }
 
-/** JSON, or undefined when it is none. */
+/** JSON, or undefined when it is none. Whole numbers that are too large to be exact become their digits, as text. */
 export function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, (_, value, context?: { source?: string }) =>
+      Number.isInteger(value) && !Number.isSafeInteger(value) ? (context?.source ?? value) : value,
+    );
   } catch {
     return undefined;
   }

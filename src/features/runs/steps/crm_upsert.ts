@@ -11,14 +11,14 @@ export const crmUpsert = defineStep({
   parameters: {},
   compile: () => ({
     reads: new Set(['lead', 'context', 'run', 'workflow']),
-    async run({ services, scope, lead, leadId, actor, idempotencyKey, timeoutMs, signal }) {
-      if (scope.lead === null) {
-        const why = leadId ? 'the lead does not exist any more' : 'the run has no lead';
-        throw new StepFailure(why, { transient: false });
-      }
+    async run({ services, scope, lead, actor, idempotencyKey, timeoutMs, signal }) {
+      if (scope.lead === null) throw new StepFailure('the run has no lead', { transient: false });
       const answer = await services.connectors.upsert({ scope, idempotencyKey, timeoutMs, signal });
       if (!answer) throw new StepFailure('no CRM is configured', { transient: false });
       requireSuccess(answer, 'the CRM');
+      // A PUT or PATCH under the lead's own key needs no answer to say which record it was.
+      if (answer.body.trim() === '')
+        return { output: { crm_id: lead?.crm_id ?? null, status: answer.status } };
       const body = parsed(answer.body);
       // A broken answer comes from something between us and the CRM, and the repeated call bears the same key.
       if (body === undefined) throw new StepFailure('the answer of the CRM is not JSON', { transient: true });

@@ -2,6 +2,7 @@
 import { Type } from '@sinclair/typebox';
 import { defineStep } from '@/features/workflows/step.ts';
 import { headerProblem } from '@/platform/outbound/client.ts';
+import { mergedHeaders } from '@/platform/outbound/headers.ts';
 import { pointerToken } from '@/platform/template/template.ts';
 import { keptBody, requireSuccess } from './answer.ts';
 
@@ -37,6 +38,8 @@ export const httpRequest = defineStep({
     const url = compiler.url(step.url, '/url');
     if (!/^https?:\/\//.test(step.url) && !step.url.startsWith('{{')) {
       compiler.report('/url', 'must begin with http://, https:// or a template');
+    } else if (!step.url.includes('{{') && !URL.canParse(step.url)) {
+      compiler.report('/url', 'is not a URL');
     }
     const headers = Object.entries(step.headers ?? {}).map(([name, value]) => {
       const pointer = `/headers/${pointerToken(name)}`;
@@ -64,14 +67,11 @@ export const httpRequest = defineStep({
         const answer = await services.outbound.request({
           method,
           url: url.render(scope),
-          headers: {
-            ...(keyHeader ? { [keyHeader]: idempotencyKey } : {}),
-            ...withoutGiven(
-              body ? { 'content-type': contentType } : {},
-              headers.map(([name]) => name),
-            ),
-            ...Object.fromEntries(headers.map(([name, value]) => [name, value.render(scope)])),
-          },
+          headers: mergedHeaders(
+            body ? { 'content-type': contentType } : {},
+            Object.fromEntries(headers.map(([name, value]) => [name, value.render(scope)])),
+            keyHeader ? { [keyHeader]: idempotencyKey } : {},
+          ),
           body: body ? (typeof content === 'string' ? content : JSON.stringify(content)) : null,
           timeoutMs,
           signal,
@@ -82,9 +82,3 @@ export const httpRequest = defineStep({
     };
   },
 });
-
-/** Our own headers without those the user sets, in whatever case he writes them. */
-function withoutGiven(own: Record<string, string>, given: readonly string[]): Record<string, string> {
-  const taken = new Set(given.map((name) => name.toLowerCase()));
-  return Object.fromEntries(Object.entries(own).filter(([name]) => !taken.has(name)));
-}

@@ -1,8 +1,12 @@
 /** `lead.update`: changes fields of the run's lead, in the same transaction as the checkpoint. */
 import { Type } from '@sinclair/typebox';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
+import { Value } from '@sinclair/typebox/value';
 import { LeadPatch } from '@/features/leads/schema.ts';
 import { defineStep, StepFailure } from '@/features/workflows/step.ts';
+import { storageFault } from '@/platform/http/json.ts';
+import { worded } from '@/platform/http/schema_errors.ts';
+import { pointerToken } from '@/platform/template/template.ts';
 
 const patchCheck = TypeCompiler.Compile(LeadPatch);
 
@@ -23,26 +27,38 @@ export const leadUpdate = defineStep({
     ),
   },
   compile(step, compiler) {
-    const template = compiler.value(step.fields, '/fields');
+    const fields = Object.entries(step.fields).map(([name, value]) => {
+      const pointer = `/fields/${pointerToken(name)}`;
+      const template = compiler.value(value, pointer);
+      if (template.reads.size === 0) {
+        const schema = LeadPatch.properties[name as keyof typeof LeadPatch.properties];
+        const fault = Value.Errors(schema, template.render({})).First();
+        if (fault) compiler.report(`${pointer}${fault.path}`, worded(fault));
+      }
+      return [name, template] as const;
+    });
     return {
-      reads: new Set([...template.reads, 'lead']),
-      run({ services, scope, lead, leadId, actor }) {
-        if (!lead) {
-          const why = leadId ? 'the lead does not exist any more' : 'the run has no stored lead';
-          throw new StepFailure(why, { transient: false });
-        }
-        const fields = template.render(scope);
-        if (!patchCheck.Check(fields)) {
-          const wrong = [...patchCheck.Errors(fields)].map(({ path, message }) => `${path}: ${message}`);
-          throw new StepFailure(`the lead cannot take these values: ${wrong.slice(0, 5).join('; ')}`, {
-            transient: false,
-          });
+      reads: new Set(['lead', ...fields.flatMap(([, { reads }]) => [...reads])]),
+      run({ services, scope, lead, actor }) {
+        if (!lead) throw new StepFailure('the run has no stored lead', { transient: false });
+        const values = Object.fromEntries(fields.map(([name, template]) => [name, template.render(scope)]));
+        const wrong = faultsOf(values);
+        if (wrong.length > 0) {
+          const places = wrong.slice(0, 5).join('; ');
+          throw new StepFailure(`the lead cannot take these values: ${places}`, { transient: false });
         }
         return {
-          output: { fields: Object.keys(fields) },
-          apply: (trx) => services.leads.updateFromRun(trx, actor, lead.id, { fields }),
+          output: { fields: Object.keys(values) },
+          apply: (trx) => services.leads.updateFromRun(trx, actor, lead.id, { fields: values }),
         };
       },
     };
   },
 });
+
+/** The rules of the API: a run may store nothing that a client may not. */
+function faultsOf(values: Record<string, unknown>): string[] {
+  const unstorable = storageFault(values);
+  if (unstorable) return [`${unstorable.path}: ${unstorable.message}`];
+  return [...patchCheck.Errors(values)].map((fault) => `${fault.path}: ${worded(fault)}`);
+}

@@ -72,7 +72,6 @@ export const foundations: Migration = {
     'create index leads_email on leads (email) where email is not null',
     'create index leads_source on leads (source, id) where source is not null',
     'create index leads_company on leads (company) where company is not null',
-    'create index leads_created on leads (created_at)',
 
     `create table idempotency_keys (
       scope ${text} not null,
