@@ -4,7 +4,7 @@
  */
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { Database } from '@/platform/db/database.ts';
-import { InvalidRequest, messageOf, NotFound } from '@/platform/errors/problem.ts';
+import { InvalidRequest, messageOf, NotFound, Unavailable } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/http/context.ts';
 import type { OutboundAnswer, OutboundClient } from '@/platform/outbound/client.ts';
 import type { RedisLink } from '@/platform/redis/link.ts';
@@ -175,9 +175,12 @@ export class ConnectorService {
     if (row.sealed_credentials === null) return { type: 'none' };
     try {
       return JSON.parse(unseal(this.key, row.id, row.sealed_credentials));
-    } catch {
-      throw new Error(
-        'The credentials of the CRM cannot be decrypted: the encryption key is not the one they were stored with.',
+    } catch (cause) {
+      // Not the client's fault, and over when the key is back: runs that wait for it are tried again.
+      throw new Unavailable(
+        'The credentials of the CRM cannot be decrypted: the encryption key is not the one they were stored with. ' +
+          'Start the server with that key (AO_ENCRYPTION_KEY), or configure the CRM anew with "auth".',
+        { cause },
       );
     }
   }

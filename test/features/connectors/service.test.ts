@@ -110,6 +110,12 @@ forEachDatabase('the CRM connector', (open) => {
       status: 'unavailable',
       detail: expect.stringContaining('cannot be decrypted'),
     });
+    const { connectors: later } = testEngine(db);
+    for (const attempt of [later.view(), later.configure(tester, input())]) {
+      await expect(attempt).rejects.toMatchObject({ status: 503, detail: expect.stringContaining('anew') });
+    }
+    await later.configure(tester, input({ auth: bearer }));
+    expect((await later.view()).auth).toEqual({ type: 'bearer', configured: true });
   });
 
   test('sends what is configured', async () => {
