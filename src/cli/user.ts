@@ -144,7 +144,7 @@ export const userCommands: readonly Command[] = [
     name: 'user passwd',
     summary: 'Set a new password for a user.',
     about: [
-      'Ends all access tokens of the user; his API keys stay. This is also the way back in when the admin password is lost.',
+      'Ends all access tokens of the user; their API keys stay. This is also the way back in when the admin password is lost.',
       BESIDE,
     ],
     args: [USERNAME],
@@ -164,7 +164,7 @@ export const userCommands: readonly Command[] = [
   {
     name: 'user role',
     summary: 'Give a user another role.',
-    about: ['Takes effect on tokens that are out already. The last active admin keeps his role.', BESIDE],
+    about: ['Takes effect on tokens that are out already. The last active admin keeps that role.', BESIDE],
     args: [USERNAME, ROLE],
     flags: { ...JSON_FLAG, ...PLACES },
     examples: [{ command: 'user role grace admin', does: 'Make grace an admin' }],
@@ -179,7 +179,7 @@ export const userCommands: readonly Command[] = [
   change(
     'deactivate',
     'Lock a user out, without deleting anything.',
-    'Ends the access tokens of the user for good and suspends his API keys. The last active admin stays active.',
+    'Ends the access tokens of the user for good and suspends their API keys. The last active admin stays active.',
     'is deactivated: neither password nor keys work',
   ),
   change(

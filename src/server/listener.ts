@@ -1,11 +1,11 @@
 /**
  * The worker's port. Draining fails no request: for a while every answer carries `Connection: close` while new
- * connections are still accepted, so that clients move over to other workers or servers; then newcomers are overlooked,
+ * connections are still accepted, so that clients move over to other workers or servers; then new connections are dropped,
  * the port is closed and what is in flight is finished.
  */
 import type { AnyElysia } from 'elysia';
 import type { Logger } from '@/platform/log/log.ts';
-import { overlookNewcomers } from './newcomers.ts';
+import { dropNewConnections } from './syn_filter.ts';
 
 /** The parts of Elysia's app that listening needs. */
 export type ListeningApp = Pick<AnyElysia, 'fetch' | 'listen' | 'server'>;
@@ -93,7 +93,7 @@ export class Listener {
     });
     await Bun.sleep(drainMs);
     const { port } = this.server;
-    if (port !== undefined && (await overlookNewcomers(port, this.log))) await Bun.sleep(SETTLE_MS);
+    if (port !== undefined && (await dropNewConnections(port, this.log))) await Bun.sleep(SETTLE_MS);
     const stopped = this.server.stop();
     const deadline = performance.now() + graceMs;
     while (this.server.pendingRequests > 0 && performance.now() < deadline) await Bun.sleep(POLL_MS);

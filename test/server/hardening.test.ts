@@ -151,7 +151,7 @@ describe('who may come in', () => {
       expect((await open.call('POST', '/things', { json: {} })).status).toBe(201);
       expect((await open.call('POST', '/things', { json: {}, token: 'garbled' })).status).toBe(201);
       expect((await open.call('GET', '/undeclared', { token: 'admin' })).status).toBe(403);
-      expect(new Set(open.taken)).toEqual(new Set(['limit:address:127.0.0.1']));
+      expect(new Set(open.taken)).toEqual(new Set(['address:127.0.0.1']));
     } finally {
       await open.stop();
     }
@@ -184,7 +184,7 @@ describe('limits', () => {
       expect((await refused).headers.get('retry-after')).toBe('2');
       expect((await refused).headers.get('ratelimit')).toBe('"default";r=0;t=2');
       expect((await one.call('GET', '/things', { token: 'operator' })).status).toBe(200);
-      expect(new Set(one.taken)).toEqual(new Set(['limit:user:id-of-viewer', 'limit:user:id-of-operator']));
+      expect(new Set(one.taken)).toEqual(new Set(['user:id-of-viewer', 'user:id-of-operator']));
     }));
 
   test('callers without valid credentials share the bucket of their address', () =>
@@ -201,11 +201,7 @@ describe('limits', () => {
       await one.call('POST', '/things', { token: 'operator', json: {} });
       await one.call('POST', '/things', { token: 'viewer', json: {} });
       await one.call('POST', '/things', { token: 'admin', body: '{' });
-      expect(one.taken).toEqual([
-        'limit:user:id-of-operator',
-        'limit:user:id-of-viewer',
-        'limit:user:id-of-admin',
-      ]);
+      expect(one.taken).toEqual(['user:id-of-operator', 'user:id-of-viewer', 'user:id-of-admin']);
     }));
 
   test('a route may be named as in the API document, and one that does not exist is warned of', () =>
@@ -245,7 +241,7 @@ describe('limits', () => {
         expect(await policy('/things', 'viewer')).toBe('"default";q=120;w=60');
         expect(await policy('/things', 'admin')).toBe('"admin";q=500;w=10');
         expect(await policy('/things/7', 'admin')).toBe('"GET /things/:number";q=3;w=1');
-        expect(one.taken.at(-1)).toBe('limit:user:id-of-admin:GET /things/:number');
+        expect(one.taken.at(-1)).toBe('user:id-of-admin:GET /things/:number');
         one.config.current = {
           ...one.config.current,
           rate_limit: { enabled: true, max_requests: 7, window_seconds: 7, roles: {}, routes: {} },

@@ -76,7 +76,7 @@ export const authRoutes = ({ login, keys }: { login: Login; keys: ApiKeyService 
         detail: {
           operationId: 'getMe',
           summary: 'Who am I',
-          description: 'The user behind the token or key of this request, and what he may do.',
+          description: 'The user behind the token or key of this request, and what they may do.',
         },
       },
     )

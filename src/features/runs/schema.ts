@@ -125,10 +125,10 @@ export const RunQuery = Type.Object(
     ),
     status: Type.Optional({ ...Status, description: 'Only runs in this state.' }),
     limit: paging.limit,
-    before: Type.Optional(
+    cursor: Type.Optional(
       Type.String({
         maxLength: 100,
-        description: 'The `next` of the page before: older runs follow.',
+        description: '`next_cursor` of the page before this one.',
         examples: ['0199b6a2-5c1e-7c3a-9d41-6f0e8b2a4c77'],
       }),
     ),
@@ -139,7 +139,7 @@ export type RunQuery = Static<typeof RunQuery>;
 
 export const RunPage = Type.Object({
   runs: Type.Array(Run),
-  next: nullable(Type.String({ description: 'Pass it as `before` for the next page; null on the last.' })),
+  next_cursor: nullable(Type.String(), 'Send it as `cursor` for the runs before these; null at the end.'),
 });
 export type RunPage = Static<typeof RunPage>;
 

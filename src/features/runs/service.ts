@@ -122,11 +122,11 @@ export class RunService {
   }
 
   async list(query: RunQuery): Promise<RunPage> {
-    const { workflow_id, lead_id, status, before, limit } = query;
-    const filter = { workflowId: given(workflow_id), leadId: given(lead_id), status, before: given(before) };
+    const { workflow_id, lead_id, status, cursor, limit } = query;
+    const filter = { workflowId: given(workflow_id), leadId: given(lead_id), status, before: given(cursor) };
     const rows = await pageOfRuns(this.options.db.read, filter, limit + 1);
     const runs = rows.slice(0, limit);
-    return { runs: runs.map(toRun), next: rows.length > limit ? (runs.at(-1)?.id ?? null) : null };
+    return { runs: runs.map(toRun), next_cursor: rows.length > limit ? (runs.at(-1)?.id ?? null) : null };
   }
 
   async get(id: string): Promise<RunDetail> {

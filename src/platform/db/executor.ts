@@ -73,7 +73,7 @@ export class StatementExecutor extends DefaultQueryExecutor {
   constructor(
     parts: DialectParts,
     private run: RunStatement,
-    private readonly sticky: boolean,
+    private readonly failsWhole: boolean,
   ) {
     super(parts.compiler, parts.adapter, {
       provideConnection: (use) =>
@@ -112,7 +112,7 @@ export class StatementExecutor extends DefaultQueryExecutor {
     parameters: readonly unknown[],
     hot: boolean,
   ): QueryResult<unknown> | Promise<QueryResult<unknown>> {
-    if (!this.sticky) return this.run(sql, parameters, hot);
+    if (!this.failsWhole) return this.run(sql, parameters, hot);
     if (this.failure) throw this.failure.error;
     try {
       const result = this.run(sql, parameters, hot);

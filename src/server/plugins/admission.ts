@@ -89,7 +89,7 @@ export class Admission {
     const user = principal?.id ?? null;
     const whose = user === null ? `address:${bucketAddress(context.address)}` : `user:${user}`;
     const { allowed, remaining, retryAfterMs } = await this.options.buckets.take({
-      key: `limit:${whose}${policy.keySuffix}`,
+      key: `${whose}${policy.keySuffix}`,
       capacity: policy.capacity,
       windowSeconds: policy.windowSeconds,
     });

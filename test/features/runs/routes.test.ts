@@ -121,7 +121,7 @@ describe('the routes of runs', () => {
     const run = await call('GET', first.headers.get('location') ?? '');
     expect(run.json).toMatchObject({ status: 'queued', custom_context: { a: 1 }, attempts: [] });
     const page = await call('GET', `/api/runs?workflow_id=${workflow.id}`);
-    expect(page.json).toMatchObject({ runs: [{ id: first.json.execution_id }], next: null });
+    expect(page.json).toMatchObject({ runs: [{ id: first.json.execution_id }], next_cursor: null });
     expect((await call('POST', `/api/runs/${first.json.execution_id}/cancel`)).json.status).toBe('cancelled');
     expect((await call('POST', `/api/runs/${first.json.execution_id}/cancel`)).status).toBe(409);
   });
@@ -154,10 +154,10 @@ describe('the routes of runs', () => {
     while (next !== null) {
       const { json } = await call(
         'GET',
-        `/api/runs?workflow_id=${workflow.id}&limit=2${next ? `&before=${next}` : ''}`,
+        `/api/runs?workflow_id=${workflow.id}&limit=2${next ? `&cursor=${next}` : ''}`,
       );
       seen.push(...(json.runs as { id: string }[]).map(({ id }) => id));
-      next = json.next;
+      next = json.next_cursor;
     }
     expect(seen).toEqual(ids);
   });

@@ -26,7 +26,7 @@ export class SocketTurns implements Turns {
   private has = false;
   private inUse = false;
   /** Somebody else waits: give the turn back after this batch. */
-  private owed = false;
+  private yieldAsked = false;
   /** The server knows that this process wants the turn. */
   private queued = false;
   private closed = false;
@@ -60,7 +60,7 @@ export class SocketTurns implements Turns {
   }
 
   get held(): boolean {
-    return this.has && !this.owed;
+    return this.has && !this.yieldAsked;
   }
 
   take(): Promise<void> {
@@ -76,9 +76,9 @@ export class SocketTurns implements Turns {
 
   give(again: boolean): void {
     this.inUse = false;
-    if (!this.has || !this.owed) return;
+    if (!this.has || !this.yieldAsked) return;
     this.has = false;
-    this.owed = false;
+    this.yieldAsked = false;
     this.queued = again;
     this.send(again ? TURN.doneWant : TURN.done);
   }
@@ -111,16 +111,16 @@ export class SocketTurns implements Turns {
     this.unanswered = false;
     if (byte === TURN.yield) {
       if (!this.has) return;
-      this.owed = true;
+      this.yieldAsked = true;
       if (!this.inUse) this.give(false);
       return;
     }
     this.has = true;
     this.queued = false;
-    this.owed = byte === TURN.grantedOnce;
+    this.yieldAsked = byte === TURN.grantedOnce;
     this.wake();
     // Granted, but the one who asked has gone on without.
-    if (!this.inUse && this.owed) this.give(false);
+    if (!this.inUse && this.yieldAsked) this.give(false);
   }
 
   private ask(): void {
@@ -153,7 +153,7 @@ export class SocketTurns implements Turns {
     this.socket = null;
     this.unanswered = false;
     this.has = false;
-    this.owed = false;
+    this.yieldAsked = false;
     this.queued = false;
     if (this.closed) return;
     this.log.warn('write turns: the supervisor does not serve them, writing under the lock of the database');

@@ -40,7 +40,7 @@ export class Writer {
   private closed = false;
   private queries = 0;
   /** The last write found the disk full. */
-  private starved = false;
+  private diskWasFull = false;
   private abandon: (() => void) | null = null;
   private readonly watch: ReturnType<typeof setInterval>;
 
@@ -78,7 +78,7 @@ export class Writer {
     const answers = await this.batch(calls).catch((error) =>
       calls.map(() => ({ ok: false, error }) as Outcome),
     );
-    if (answers.some(isStorageFull)) this.starved = true;
+    if (answers.some(isStorageFull)) this.diskWasFull = true;
     // Callers that found no room go first in the next turn.
     if (answers.length < calls.length) this.waiting.unshift(...calls.splice(answers.length));
     const more = this.waiting.length > 0;
@@ -91,7 +91,7 @@ export class Writer {
 
   /** Outcomes of as many callers, from the first on, as one transaction had room for. */
   private async batch(calls: readonly Caller[]): Promise<Outcome[]> {
-    if (this.starved) this.makeRoom();
+    if (this.diskWasFull) this.makeRoom();
     await this.begin();
     const startedAt = performance.now();
     const outcomes: Outcome[] = [];
@@ -182,7 +182,7 @@ export class Writer {
   private makeRoom(): void {
     try {
       this.options.connection.run('pragma wal_checkpoint(passive)', []);
-      this.starved = false;
+      this.diskWasFull = false;
     } catch {
       // No room even for this: the next write will try again.
     }

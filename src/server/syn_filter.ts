@@ -37,15 +37,15 @@ for (const [index, [operation, ifTrue, ifFalse, operand]] of DROP_SYN.entries())
 /** `struct sock_fprog`: the number of instructions and, aligned, their address. */
 const PROGRAM = new DataView(new ArrayBuffer(16));
 
-/** True when newcomers are overlooked from now on. Never throws: without it the drain is only less gentle. */
-export async function overlookNewcomers(port: number, log: Logger): Promise<boolean> {
+/** True when new connections are dropped from now on. Never throws: without it the drain is only less gentle. */
+export async function dropNewConnections(port: number, log: Logger): Promise<boolean> {
   if (process.platform !== 'linux') return false;
   try {
     const sockets = ownListeners(port);
     const attach = await filterAttacher();
     return sockets.length > 0 && sockets.every(attach);
   } catch (error) {
-    log.debug('the port closes without a filter for newcomers', { reason: messageOf(error) });
+    log.debug('the port closes without a filter for new connections', { reason: messageOf(error) });
     return false;
   }
 }
