@@ -10,7 +10,7 @@ import { messageOf } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/http/context.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
-import { newId, now } from '@/platform/time/clock.ts';
+import { monotonic, newId, now } from '@/platform/time/clock.ts';
 import { BEGINNING, type ChainEnd, chainHash, eventText } from './canonical.ts';
 import { HeadsFile, isSigned, signHead } from './heads.ts';
 import { loadSigningKey, type SigningKey } from './keys.ts';
@@ -52,7 +52,8 @@ export class AuditSealer {
   private readonly holder = newId();
   private readonly file: HeadsFile;
   private signing: Promise<SigningKey> | undefined;
-  private leaseUntil = 0;
+  /** On the monotonic clock. */
+  private leaseEndsAt = 0;
   /** The newest head this process has seen in the file: the database may never end before it. */
   private witness: ChainEnd | null = null;
   private reported: string | null = null;
@@ -82,8 +83,8 @@ export class AuditSealer {
     this.running = false;
     clearTimeout(this.timer);
     await this.turn.catch(() => undefined);
-    if (this.leaseUntil <= now()) return;
-    this.leaseUntil = 0;
+    if (this.leaseEndsAt <= monotonic()) return;
+    this.leaseEndsAt = 0;
     await releaseLease(this.options.db, LEASE, this.holder).catch(() => undefined);
   }
 
@@ -133,11 +134,12 @@ export class AuditSealer {
 
   private async tick(): Promise<void> {
     if ((await oldestUnsealed(this.options.db.read)) === null) return;
-    if (this.leaseUntil - now() < LEASE_MS - RENEW_MS) {
+    if (this.leaseEndsAt - monotonic() < LEASE_MS - RENEW_MS) {
+      const endsAt = monotonic() + LEASE_MS;
       const held = await acquireLease(this.options.db, LEASE, this.holder, LEASE_MS);
-      this.leaseUntil = held ? now() + LEASE_MS : 0;
+      this.leaseEndsAt = held ? endsAt : 0;
     }
-    if (this.leaseUntil > 0 && this.running) await this.sealNow();
+    if (this.leaseEndsAt > 0 && this.running) await this.sealNow();
   }
 
   private async sealAll(): Promise<ChainEnd> {

@@ -21,9 +21,16 @@ export interface Claim {
   readonly limit: number;
 }
 
+/** No lease of now reaches so far beyond its length, also not that of a server whose clock or configuration differs. */
+const MOST_AHEAD_MS = 300_000;
+
+/** Leases that end later were written before the clock was set back. */
+export const latestLease = (leaseUntil: number): number => leaseUntil + MOST_AHEAD_MS;
+
 interface ClaimParams extends Claim {
   readonly startedAt: number;
   readonly workflowId: string;
+  readonly latest: number;
 }
 
 type Which = 'ready' | 'readyOf' | 'expired';
@@ -33,7 +40,13 @@ const claimQuery = (which: Which) =>
   prepareWrite<ClaimParams, RunRow>((db, param) => {
     let picked = db.selectFrom('runs').select('id');
     if (which === 'expired') {
-      picked = picked.where('status', '=', RUNNING).where('lease_until', '<', param('now'));
+      picked = picked
+        .where('status', '=', RUNNING)
+        // Says nothing new, but shows SQLite the index of leases, which an `or` hides.
+        .where('lease_until', 'is not', null)
+        .where((eb) =>
+          eb.or([eb('lease_until', '<', param('now')), eb('lease_until', '>', param('latest'))]),
+        );
     } else {
       picked = picked.where('status', 'in', CLAIMABLE).where('available_at', '<=', param('now'));
     }
@@ -71,7 +84,12 @@ export async function claimRuns(
   workflowId: string | null = null,
 ): Promise<RunRow[]> {
   const query = claims[which === 'ready' && workflowId !== null ? 'readyOf' : which];
-  const rows = await query(trx, { ...claim, startedAt: claim.now, workflowId: workflowId ?? '' });
+  const rows = await query(trx, {
+    ...claim,
+    startedAt: claim.now,
+    workflowId: workflowId ?? '',
+    latest: latestLease(claim.leaseUntil),
+  });
   return rows.sort((a, b) => a.available_at - b.available_at || (a.id < b.id ? -1 : 1));
 }
 
@@ -106,20 +124,41 @@ const nextDue = prepareRead<Record<never, never>, { available_at: number }>((db)
     .orderBy('available_at')
     .limit(sql.lit(1)),
 );
-const nextExpiry = prepareRead<Record<never, never>, { lease_until: number | null }>((db) =>
-  db
-    .selectFrom('runs')
-    .select('lease_until')
-    .where('status', '=', RUNNING)
-    .where('lease_until', 'is not', null)
-    .orderBy('lease_until')
-    .limit(sql.lit(1)),
-);
+const expiry = (order: 'asc' | 'desc') =>
+  prepareRead<Record<never, never>, { lease_until: number | null }>((db) =>
+    db
+      .selectFrom('runs')
+      .select('lease_until')
+      .where('status', '=', RUNNING)
+      .where('lease_until', 'is not', null)
+      .orderBy('lease_until', order)
+      .limit(sql.lit(1)),
+  );
+const nextExpiry = expiry('asc');
+const lastExpiry = expiry('desc');
 
-/** When the next run is due and when the next lease ends; null for never. Reads only: costs no write turn. */
-export async function nextMoments(db: Reader): Promise<{ due: number | null; expiry: number | null }> {
-  const [[due], [expiry]] = await Promise.all([nextDue(db, {}), nextExpiry(db, {})]);
-  return { due: due?.available_at ?? null, expiry: expiry?.lease_until ?? null };
+/** Null for never. */
+export interface Moments {
+  /** The next run is due. */
+  readonly due: number | null;
+  /** The next lease ends. */
+  readonly expiry: number | null;
+  /** The last one does. */
+  readonly lastExpiry: number | null;
+}
+
+/** Reads only: costs no write turn. */
+export async function nextMoments(db: Reader): Promise<Moments> {
+  const [[due], [first], [last]] = await Promise.all([
+    nextDue(db, {}),
+    nextExpiry(db, {}),
+    lastExpiry(db, {}),
+  ]);
+  return {
+    due: due?.available_at ?? null,
+    expiry: first?.lease_until ?? null,
+    lastExpiry: last?.lease_until ?? null,
+  };
 }
 
 interface Advance {

@@ -9,9 +9,10 @@ import type { LiveConfig } from '@/platform/config/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { messageOf } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
-import { newId, now } from '@/platform/time/clock.ts';
+import { monotonic, newId, now } from '@/platform/time/clock.ts';
+import { ClockJumps } from '@/platform/time/jumps.ts';
 import { CheckpointWriter } from './checkpoints.ts';
-import { claimRuns, dueWorkflows, nextMoments } from './engine_store.ts';
+import { claimRuns, dueWorkflows, latestLease, type Moments, nextMoments } from './engine_store.ts';
 import { claimByShare, claimInOrder } from './fairness.ts';
 import { HeldRun } from './held.ts';
 import { Leases } from './leases.ts';
@@ -46,6 +47,7 @@ export class RunExecutor {
   private readonly checkpoints: CheckpointWriter;
   private readonly walk: RunWalk;
   private readonly leases: Leases;
+  private readonly clock = new ClockJumps();
   private readonly unsubscribe: (() => void)[] = [];
   private timer: ReturnType<typeof setTimeout> | null = null;
   private looking: Promise<void> | null = null;
@@ -166,9 +168,10 @@ export class RunExecutor {
     let sleepMs = poll_interval_ms;
     try {
       const time = now();
-      const { due, expiry } = await nextMoments(this.options.db.read);
+      const moments = await nextMoments(this.options.db.read);
+      const { due, expiry } = moments;
       if (!this.stopping && this.free > 0) {
-        const reclaimed = expiry !== null && expiry < time ? await this.claim('expired', this.free) : 0;
+        const reclaimed = this.someLeaseHasEnded(moments, time) ? await this.claim('expired', this.free) : 0;
         const claimed = due !== null && due <= time ? await this.claimReady() : 0;
         if (reclaimed + claimed > 0 && this.free > 0) this.lookAgain = true;
         const next = Math.min(due ?? Number.POSITIVE_INFINITY, expiry ?? Number.POSITIVE_INFINITY) - time;
@@ -181,6 +184,12 @@ export class RunExecutor {
       this.options.log.warn('runs could not be claimed', { error: this.trouble });
     }
     if (!this.stopping) this.timer = setTimeout(() => this.lookSoon(), sleepMs);
+  }
+
+  /** After the clock was set, whoever lives gets the time to renew: until then what is stored says nothing. */
+  private someLeaseHasEnded({ expiry, lastExpiry }: Moments, time: number): boolean {
+    if (expiry === null || lastExpiry === null || this.clock.evenForMs() < this.leaseMs) return false;
+    return expiry < time || lastExpiry > latestLease(time + this.leaseMs);
   }
 
   private async claimReady(): Promise<number> {
@@ -198,11 +207,12 @@ export class RunExecutor {
     const { db } = this.options;
     if (limit <= 0) return 0;
     const time = now();
+    const endsAt = monotonic() + this.leaseMs;
     const leaseUntil = time + this.leaseMs;
     const claim = { owner: this.owner, now: time, leaseUntil, limit };
     const rows = await db.write((trx) => claimRuns(trx, which, claim, workflowId));
     for (const row of rows) {
-      const held = new HeldRun(row, leaseUntil, which === 'expired');
+      const held = new HeldRun(row, endsAt, which === 'expired');
       // Our own lease may have ended while this process was frozen: the older hold must end, too.
       this.held.get(held.id)?.abandon('claimed again');
       this.held.set(held.id, held);

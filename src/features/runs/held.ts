@@ -17,8 +17,8 @@ export class HeldRun {
 
   constructor(
     readonly row: RunRow,
-    /** Local and therefore never later than what the database holds. */
-    public leaseUntil: number,
+    /** On the monotonic clock, counted from before the database was asked: never later than the lease itself. */
+    public leaseEndsAt: number,
     /** Its former executor gave no sign of life: the attempt it was in counts as failed. */
     readonly reclaimed: boolean,
   ) {

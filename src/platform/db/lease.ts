@@ -11,6 +11,7 @@ interface Claim {
   readonly holder: string;
   readonly until: number;
   readonly time: number;
+  readonly latest: number;
 }
 
 const claim = prepareWrite<Claim, { holder: string }>((db, param) =>
@@ -22,7 +23,11 @@ const claim = prepareWrite<Claim, { holder: string }>((db, param) =>
         .column('name')
         .doUpdateSet({ holder: param('holder'), expires_at: param('until') })
         .where((eb) =>
-          eb.or([eb('leases.holder', '=', param('holder')), eb('leases.expires_at', '<=', param('time'))]),
+          eb.or([
+            eb('leases.holder', '=', param('holder')),
+            eb('leases.expires_at', '<=', param('time')),
+            eb('leases.expires_at', '>', param('latest')),
+          ]),
         ),
     )
     .returning('holder'),
@@ -32,7 +37,10 @@ const current = prepareRead<{ name: string }, { holder: string; expires_at: numb
   db.selectFrom('leases').select(['holder', 'expires_at']).where('name', '=', param('name')),
 );
 
-/** Takes or renews the lease for `ttlMs` from now; false while another holder has it. */
+/**
+ * Takes or renews the lease for `ttlMs` from now; false while another holder has it. One that ends later than any holder
+ * would write now, clocks that differ by `ttlMs` included, was taken before the clock was set back: it counts as over.
+ */
 export async function acquireLease(
   db: Database,
   name: string,
@@ -40,9 +48,12 @@ export async function acquireLease(
   ttlMs: number,
 ): Promise<boolean> {
   const time = now();
+  const until = time + ttlMs;
+  const latest = until + ttlMs;
   const [lease] = await current(db.read, { name });
-  if (lease && lease.holder !== holder && lease.expires_at > time) return false;
-  const rows = await db.write((trx) => claim(trx, { name, holder, until: time + ttlMs, time }));
+  const taken = lease && lease.holder !== holder && lease.expires_at > time && lease.expires_at <= latest;
+  if (taken) return false;
+  const rows = await db.write((trx) => claim(trx, { name, holder, until, time, latest }));
   return rows.length > 0;
 }
 

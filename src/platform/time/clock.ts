@@ -3,15 +3,24 @@
 interface Sources {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds from some beginning. */
+  monotonic(): number;
   /** A fraction in [0, 1), for jitter. */
   random(): number;
 }
 
-const real: Sources = { now: () => Date.now(), random: () => Math.random() };
+const real: Sources = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  random: () => Math.random(),
+};
 let sources: Sources = real;
 
 /** Milliseconds since the Unix epoch. */
 export const now = (): number => sources.now();
+
+/** Milliseconds that go on evenly when somebody sets the wall clock: for what this process measures by itself. */
+export const monotonic = (): number => sources.monotonic();
 
 /** A fraction in [0, 1), for jitter; never for secrets. */
 export const random = (): number => sources.random();

@@ -8,7 +8,7 @@ import { BEGINNING, chainHash, eventText } from '@/features/audit/canonical.ts';
 import { HeadsFile, isSigned, signHead } from '@/features/audit/heads.ts';
 import { loadSigningKey, parsePublicKey, trustedKeys } from '@/features/audit/keys.ts';
 import { countUnsealed, newestHead, sealedEvents } from '@/features/audit/store.ts';
-import { now } from '@/platform/time/clock.ts';
+import { holdStill, now } from '@/platform/time/clock.ts';
 
 forEachDatabase('sealing', (open) => {
   test('gives every committed event its place and a hash over all before it', async () => {
@@ -68,6 +68,26 @@ forEachDatabase('sealing', (open) => {
     await other.stop();
     expect(await fixture.db.read.selectFrom('leases').selectAll().execute()).toEqual([]);
     expect(fixture.logged).toEqual([]);
+  });
+
+  test('renews its lease also after the clock was set back', async () => {
+    await using fixture = auditOver(await open());
+    fixture.sealer.start();
+    await fixture.write(1);
+    await until(async () => (await countUnsealed(fixture.db.read)) === 0);
+    const restore = holdStill({
+      now: () => Date.now() - 3_600_000,
+      monotonic: () => performance.now() + 10_000,
+    });
+    try {
+      await fixture.write(1);
+      await until(async () => (await countUnsealed(fixture.db.read)) === 0);
+      const [lease] = await fixture.db.read.selectFrom('leases').selectAll().execute();
+      expect(lease?.expires_at).toBeLessThan(Date.now());
+    } finally {
+      restore();
+      await fixture.sealer.stop();
+    }
   });
 
   test('notices that the end of the chain was cut off, also after a restart', async () => {

@@ -8,6 +8,7 @@ import type { RunDetail } from '@/features/runs/schema.ts';
 import { STEP_TYPES } from '@/features/runs/steps/registry.ts';
 import { defineStep } from '@/features/workflows/step.ts';
 import type { RunStatus } from '@/platform/db/schema.ts';
+import { holdStill, now } from '@/platform/time/clock.ts';
 
 const ended = (status: RunStatus): boolean => ['completed', 'failed', 'cancelled'].includes(status);
 
@@ -194,6 +195,51 @@ forEachDatabase('the run executor', (open) => {
 
     expect(run.status).toBe('completed');
     expect(calls).toBe(1);
+  });
+
+  test.each([
+    ['forward', 60_000],
+    ['back', -3_600_000],
+  ])('a wall clock that is set %s ends no run whose worker lives', async (_, jumpMs) => {
+    const answers = Promise.withResolvers<void>();
+    await using server = recorder(async () => {
+      await answers.promise;
+      return Response.json({});
+    });
+    const e = engine(await open(), { runs: { lease_seconds: 2 } });
+    const executors = [e.executor('a'), e.executor('b')];
+    for (const executor of executors) executor.start();
+    const workflow = await e.workflow([{ id: 'slow', type: 'http.request', url: server.url }]);
+    const id = await e.start(workflow.id);
+    await until(() => server.calls.length === 1);
+    const restore = holdStill({ now: () => Date.now() + jumpMs });
+    try {
+      const leaseMs = async () => {
+        const row = await e.db.read.selectFrom('runs').select('lease_until').executeTakeFirstOrThrow();
+        return (row.lease_until ?? 0) - now();
+      };
+      await until(async () => (await leaseMs()) > 0 && (await leaseMs()) <= 2000, {
+        what: 'a lease by the new time',
+      });
+      answers.resolve();
+      expect((await runEnds(e, id)).attempts.map(({ outcome }) => outcome)).toEqual(['succeeded']);
+    } finally {
+      for (const executor of executors) await executor.stop(1000);
+      restore();
+    }
+  });
+
+  test('takes over a run whose lease was written before the clock was set back', async () => {
+    await using server = recorder(() => Response.json({}));
+    const e = engine(await open());
+    const workflow = await e.workflow([{ id: 'call', type: 'http.request', url: server.url }]);
+    const id = await e.start(workflow.id);
+    const lease = { status: 'running', lease_owner: 'gone', lease_until: now() + 3_600_000 } as const;
+    await e.db.write((trx) => trx.updateTable('runs').set(lease).where('id', '=', id).execute());
+    const executor = e.executor('a');
+    executor.start();
+    expect((await runEnds(e, id)).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'succeeded']);
+    await executor.stop(1000);
   });
 
   test('a step that it stops in the middle counts as an attempt, and another goes on with the same key', async () => {

@@ -38,6 +38,17 @@ forEachDatabase('a lease', (open) => {
     expect(await acquireLease(db, 'seal', 'a', 500)).toBe(true);
   });
 
+  test('passes on when it was taken before the clock was set back', async () => {
+    at(1_000_000);
+    const db = await open();
+    await acquireLease(db, 'seal', 'a', 500);
+    at(999_500);
+    expect(await acquireLease(db, 'seal', 'b', 500)).toBe(false);
+    at(900_000);
+    expect(await acquireLease(db, 'seal', 'b', 500)).toBe(true);
+    expect(await acquireLease(db, 'seal', 'a', 500)).toBe(false);
+  });
+
   test('is given to one of many who ask at once', async () => {
     at(1_000_000);
     const db = await open();

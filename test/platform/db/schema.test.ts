@@ -54,7 +54,11 @@ test.each([
   ],
   ['the first workflow that has runs to do', "status in ('queued','waiting') order by workflow_id limit 1"],
   ['the next due run', "status in ('queued','waiting') order by available_at limit 1"],
-  ['claims of lost runs', "status = 'running' and lease_until < 5 order by lease_until, id limit 9"],
+  [
+    'claims of lost runs',
+    "status = 'running' and lease_until is not null and (lease_until < 5 or lease_until > 99) order by lease_until, id limit 9",
+  ],
+  ['the last lease to end', "status = 'running' and lease_until is not null order by lease_until desc limit 1"],
 ])('SQLite finds %s in the order of an index, without sorting the queue', async (_, condition) => {
   const db = await open();
   const plan = await sql
