@@ -58,7 +58,10 @@ test.each([
     'claims of lost runs',
     "status = 'running' and lease_until is not null and (lease_until < 5 or lease_until > 99) order by lease_until, id limit 9",
   ],
-  ['the last lease to end', "status = 'running' and lease_until is not null order by lease_until desc limit 1"],
+  [
+    'the last lease to end',
+    "status = 'running' and lease_until is not null order by lease_until desc limit 1",
+  ],
 ])('SQLite finds %s in the order of an index, without sorting the queue', async (_, condition) => {
   const db = await open();
   const plan = await sql
