@@ -1,8 +1,18 @@
 /** What commands print for people and for scripts: results on standard output, everything else on standard error. */
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
 
+/** Why standard output takes no more, if so. */
+let refusal: string | null = null;
+/** Resolves when the last text has been written, or refused. */
+let written: Promise<void> = Promise.resolve();
+
 export function print(text: string): void {
-  process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  written = new Promise((resolve) => {
+    process.stdout.write(text.endsWith('\n') ? text : `${text}\n`, (error) => {
+      if (error) refusal = messageOf(error);
+      resolve();
+    });
+  });
 }
 
 /** Remarks that must not get into a pipe. */
@@ -10,16 +20,10 @@ export function remark(text: string): void {
   process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
 }
 
-/** Why standard output takes no more, if so. */
-let refusal: string | null = null;
-
 /** Waits until everything printed has left the process: an exit before that would cut a long answer in a pipe. */
 export async function flushed(): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) {
-    await new Promise<void>((resolve) => stream.write('', () => resolve()));
-  }
-  // An error of the last write is told a turn of the event loop later.
-  await new Promise((resolve) => setImmediate(resolve));
+  await written;
+  await new Promise<void>((resolve) => process.stderr.write('', () => resolve()));
 }
 
 /** As `flushed`. Throws CommandFailure when standard output could not be written, as on a full disk. */
@@ -32,7 +36,6 @@ export async function allPrinted(): Promise<void> {
 export function endWithReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
-    refusal = messageOf(error);
   });
 }
 

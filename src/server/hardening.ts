@@ -67,7 +67,8 @@ export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia 
     .use(routes);
   table.fill(app);
   counting.initialise(table);
-  warnOfUnknownRoutes(config, table, log);
+  // A runner has not the routes of the API, which the same configuration may limit.
+  if (config.current.server.role !== 'runner') warnOfUnknownRoutes(config, table, log);
   return app;
 }
 
