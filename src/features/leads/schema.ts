@@ -27,7 +27,7 @@ const fields = {
 
 const customFields = (name: TString, options: ObjectOptions = {}) =>
   Type.Record(name, Type.Unknown(), {
-    description: 'Anything else that is known, as a JSON object.',
+    description: 'Anything else that is known, as a JSON object of at most 65,536 characters.',
     examples: [{ budget: 5000 }],
     ...options,
   });
