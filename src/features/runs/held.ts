@@ -8,8 +8,8 @@ export class HeldRun {
   readonly token: number;
   state: RunState;
   context: RunContext;
-  /** Characters of the context, as JSON; about. */
-  contextSize: number;
+  /** Characters of the outputs of finished steps, as JSON; about. */
+  outputsSize: number;
   /** Its last checkpoint here is being written: the place is as good as free. */
   leaving = false;
   private taken = false;
@@ -26,7 +26,7 @@ export class HeldRun {
     this.token = row.fencing_token;
     this.state = { cursor: row.cursor, attempt: row.attempt };
     this.context = JSON.parse(row.context);
-    this.contextSize = row.context.length;
+    this.outputsSize = JSON.stringify(this.context.steps).length;
   }
 
   /** True once the run belongs to somebody else, or to nobody. */

@@ -34,8 +34,8 @@ export interface WalkOptions {
 }
 
 const LATER_MS = 1000;
-/** It is written with every checkpoint, and read with every claim. */
-const LARGEST_CONTEXT = 1_048_576;
+/** They are written with every checkpoint, and read with every claim. */
+const LARGEST_OUTPUTS = 1_048_576;
 
 export class RunWalk {
   constructor(private readonly options: WalkOptions) {}
@@ -103,13 +103,13 @@ export class RunWalk {
     startedAt: number,
   ): Promise<boolean> {
     const time = now();
-    const output = outcome.kind === 'succeeded' ? JSON.stringify(outcome.output ?? null).length : 0;
-    if (held.contextSize + output > LARGEST_CONTEXT) {
-      const message = `the outputs of the steps are larger than ${LARGEST_CONTEXT} characters in all`;
+    const row = attemptRow(held.id, held.state, step, outcome, { startedAt, finishedAt: time });
+    const size = row.output?.length ?? 0;
+    if (size > 0 && held.outputsSize + size > LARGEST_OUTPUTS) {
+      const message = `the outputs of the steps are larger than ${LARGEST_OUTPUTS} characters in all`;
       const failed = failureOf(new StepFailure(message, { transient: false }));
       return this.checkpoint(held, workflow, step, { outcome: failed }, startedAt);
     }
-    const row = attemptRow(held.id, held.state, step, outcome, { startedAt, finishedAt: time });
     const next = afterAttempt(held.state, outcome, {
       isLast: held.state.cursor === workflow.steps.length - 1,
       retry: this.limitsOf(step),
@@ -119,7 +119,7 @@ export class RunWalk {
     const context =
       outcome.kind === 'succeeded' ? withOutput(held.context, step.id, outcome.output) : held.context;
     const saved = await this.save(held, workflow, { next, context, attempt: row, apply });
-    held.contextSize += output;
+    held.outputsSize += size;
     return saved === 'saved' && next.status === 'running';
   }
 

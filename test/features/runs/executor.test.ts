@@ -494,6 +494,16 @@ forEachDatabase('the run executor', (open) => {
     await executor.stop(1000);
   });
 
+  test('what a run was given does not count as outputs of its steps, however large', async () => {
+    const e = engine(await open());
+    const workflow = await e.workflow([{ id: 'rest', type: 'delay', duration_ms: 0 }]);
+    const executor = e.executor('a');
+    executor.start();
+    const id = await e.start(workflow.id, { custom_context: { text: 'x'.repeat(1_100_000) } });
+    expect((await runEnds(e, id)).status).toBe('completed');
+    await executor.stop(1000);
+  });
+
   test('a run stays on the version it began with', async () => {
     await using server = recorder(() => Response.json({}));
     const e = engine(await open());
