@@ -3,8 +3,11 @@
  * meant, and exit code 2.
  */
 import { parseArgs } from 'node:util';
+import type { TSchema } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import { nearest } from '@/platform/errors/suggestion.ts';
+import { worded } from '@/platform/http/schema_errors.ts';
 
 export interface Flag {
   /** Stands for the value in the help; a flag without it is a switch. */
@@ -127,6 +130,15 @@ export function wholeNumber(
     `--${flag} must be a whole number from ${minimum} to ${maximum}, not ${JSON.stringify(text)}`,
     2,
   );
+}
+
+/** The rules of the API for what a command makes. Throws CommandFailure (exit 2) for the first that is broken. */
+export function requireValid(schema: TSchema, input: unknown): void {
+  const error = Value.Errors(schema, input).First();
+  if (!error) return;
+  const field = error.path.slice(1);
+  const rule = error.schema.description ?? worded(error);
+  throw new CommandFailure(`${field === 'password' ? 'the password' : field} is not valid: ${rule}`, 2);
 }
 
 /** One of a list of words from a flag. Throws CommandFailure (exit 2). */

@@ -1,10 +1,8 @@
 /** `key …`: API keys, for programs that act as a user. */
-import { Value } from '@sinclair/typebox/value';
 import { ApiKeyInput } from '@/features/auth/schema.ts';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
 import { ROLES } from '@/platform/http/permissions.ts';
-import { worded } from '@/platform/http/schema_errors.ts';
-import { type Command, oneOf, wholeNumber } from './command.ts';
+import { type Command, oneOf, requireValid, wholeNumber } from './command.ts';
 import { CONFIG_FLAG, DATA_FLAG, JSON_FLAG } from './locations.ts';
 import { allPrinted, print, printJson, printTable, remark } from './output.ts';
 import { inSession, type Session } from './session.ts';
@@ -63,12 +61,7 @@ export const keyCommands: readonly Command[] = [
           ...(days === undefined ? {} : { expires_in_days: days }),
           ...(role === undefined ? {} : { role: oneOf(role, ROLES, '--role') }),
         };
-        const error = Value.Errors(ApiKeyInput, input).First();
-        if (error)
-          throw new CommandFailure(
-            `${error.path.slice(1)} is not valid: ${error.schema.description ?? worded(error)}`,
-            2,
-          );
+        requireValid(ApiKeyInput, input);
         const made = await session.keys.create(session.actor, { id: owner.user_id, role: owner.role }, input);
         if (words.isSet('json')) printJson(made);
         else print(made.api_key);

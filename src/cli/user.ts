@@ -1,10 +1,8 @@
 /** `user …`: who may use the server. */
-import { Value } from '@sinclair/typebox/value';
 import { type User, UserInput } from '@/features/auth/schema.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import { ROLES } from '@/platform/http/permissions.ts';
-import { worded } from '@/platform/http/schema_errors.ts';
-import { type Argument, type Command, oneOf, type Words } from './command.ts';
+import { type Argument, type Command, oneOf, requireValid, type Words } from './command.ts';
 import { CONFIG_FLAG, DATA_FLAG, JSON_FLAG } from './locations.ts';
 import { print, printJson, printTable } from './output.ts';
 import { newPassword, PASSWORD_FLAG } from './password.ts';
@@ -28,18 +26,6 @@ function show(words: Words, user: User, done: string): number {
   if (words.isSet('json')) printJson(user);
   else print(done);
   return 0;
-}
-
-/** The rules of the API for a new user. Throws CommandFailure (exit 2). */
-function requireValid(input: UserInput): void {
-  const error = Value.Errors(UserInput, input).First();
-  if (!error) return;
-  const field = error.path.slice(1);
-  const rule = error.schema.description ?? worded(error);
-  throw new CommandFailure(
-    field === 'password' ? `the password is not valid: ${rule}` : `${field} is not valid: ${rule}`,
-    2,
-  );
 }
 
 async function allUsers({ users }: Session): Promise<User[]> {
@@ -98,7 +84,7 @@ export const userCommands: readonly Command[] = [
         const email = words.text('email');
         const password = await newPassword(words, username);
         const input = { username, password, role, ...(email === undefined ? {} : { email }) };
-        requireValid(input);
+        requireValid(UserInput, input);
         const user = await users.create(actor, input);
         return show(
           words,

@@ -27,6 +27,9 @@ const keyOf = (name: string): string =>
 const placeOf = (usernameKey: string, address: string): string =>
   `${keyOf(usernameKey)}:${bucketAddress(address)}`;
 
+const knownKey = (usernameKey: string, address: string): string =>
+  `login:known:${placeOf(usernameKey, address)}`;
+
 export class LoginThrottle {
   constructor(private readonly options: Options) {}
 
@@ -41,7 +44,7 @@ export class LoginThrottle {
 
   /** Remembers that the user has logged in from here. Best effort: what Redis forgets, it forgets. */
   async succeeded(usernameKey: string, address: string): Promise<void> {
-    const key = `login:known:${placeOf(usernameKey, address)}`;
+    const key = knownKey(usernameKey, address);
     await this.options.redis.run((redis) => redis.set(key, '1', 'PX', KNOWN_MS)).catch(() => undefined);
   }
 
@@ -56,7 +59,7 @@ export class LoginThrottle {
 
   /** While Redis is lost nobody is known: the stricter rule holds. */
   private async knows(usernameKey: string, address: string): Promise<boolean> {
-    const key = `login:known:${placeOf(usernameKey, address)}`;
+    const key = knownKey(usernameKey, address);
     return this.options.redis
       .run((redis) => redis.get(key))
       .then(
