@@ -7,7 +7,7 @@ import type { TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import { nearest } from '@/platform/errors/suggestion.ts';
-import { worded } from '@/platform/http/schema_errors.ts';
+import { worded } from '@/platform/schema/words.ts';
 
 export interface Flag {
   /** Stands for the value in the help; a flag without it is a switch. */

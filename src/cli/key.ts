@@ -1,7 +1,8 @@
 /** `key …`: API keys, for programs that act as a user. */
+
 import { ApiKeyInput } from '@/features/auth/schema.ts';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
-import { ROLES } from '@/platform/http/permissions.ts';
+import { ROLES } from '@/platform/identity/roles.ts';
 import { type Command, oneOf, requireValid, wholeNumber } from './command.ts';
 import { CONFIG_FLAG, DATA_FLAG, JSON_FLAG } from './locations.ts';
 import { allPrinted, print, printJson, printTable, remark } from './output.ts';

@@ -2,6 +2,7 @@
  * The services of a data folder for one command, beside a running server or without one: write turns are taken from
  * the server if there is one, and what changes here reaches its workers within a second, as through the API.
  */
+
 import { existsSync, statSync } from 'node:fs';
 import { AuditSealer } from '@/features/audit/seal.ts';
 import { AuditLog } from '@/features/audit/service.ts';
@@ -17,7 +18,7 @@ import { requireCurrentSchema } from '@/platform/db/migrate.ts';
 import { openDatabase } from '@/platform/db/open.ts';
 import { filePath } from '@/platform/db/sqlite/open.ts';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/http/context.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import { createLogger, type Logger } from '@/platform/log/log.ts';
 import type { Words } from './command.ts';
 import { configOf, dataFolderOf } from './locations.ts';

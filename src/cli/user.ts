@@ -1,7 +1,8 @@
 /** `user …`: who may use the server. */
+
 import { type User, UserInput } from '@/features/auth/schema.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
-import { ROLES } from '@/platform/http/permissions.ts';
+import { ROLES } from '@/platform/identity/roles.ts';
 import { type Argument, type Command, oneOf, requireValid, type Words } from './command.ts';
 import { CONFIG_FLAG, DATA_FLAG, JSON_FLAG } from './locations.ts';
 import { print, printJson, printTable } from './output.ts';

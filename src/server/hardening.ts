@@ -5,12 +5,12 @@
 import { type AnyElysia, Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { nearest } from '@/platform/errors/suggestion.ts';
-import { registerFormats } from '@/platform/http/formats.ts';
 import { RouteTable } from '@/platform/http/routes.ts';
 import { asPattern } from '@/platform/limits/policies.ts';
 import type { LineBuffer } from '@/platform/log/lines.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
+import { registerFormats } from '@/platform/schema/formats.ts';
 import { accessLog } from './plugins/access_log.ts';
 import { Admission, type AdmissionOptions, admission } from './plugins/admission.ts';
 import { type AuditOptions, auditRefusals } from './plugins/audit.ts';

@@ -38,7 +38,7 @@ import { type DataPaths, dataPaths } from '@/platform/config/paths.ts';
 import type { Config, LiveConfig } from '@/platform/config/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { openDatabase } from '@/platform/db/open.ts';
-import { Idempotency } from '@/platform/http/idempotency.ts';
+import { Idempotency } from '@/platform/idempotency/idempotency.ts';
 import type { FleetState, WorkerInit } from '@/platform/ipc/messages.ts';
 import { TokenBuckets } from '@/platform/limits/buckets.ts';
 import type { Logger } from '@/platform/log/log.ts';

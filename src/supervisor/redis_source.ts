@@ -6,6 +6,7 @@ import type { DataPaths } from '@/platform/config/paths.ts';
 import type { Config } from '@/platform/config/schema.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import type { RedisTarget } from '@/platform/ipc/messages.ts';
+import { takeTokensScript } from '@/platform/limits/take_tokens.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { decideRedis } from '@/platform/redis/decide.ts';
 import { startEmbeddedRedis } from '@/platform/redis/embedded/server.ts';
@@ -57,7 +58,11 @@ class Source implements RedisSource {
   async open(): Promise<void> {
     if (this.target.mode !== 'embedded') return;
     const { paths, log } = this.options;
-    this.embedded = await startEmbeddedRedis({ socketPath: paths.redisSocket, log });
+    this.embedded = await startEmbeddedRedis({
+      socketPath: paths.redisSocket,
+      scripts: [takeTokensScript],
+      log,
+    });
     if (this.target.fallback) this.lookLater();
   }
 

@@ -2,6 +2,7 @@
  * What the supervisor itself does with the database: brings it up to date before any worker opens it, makes the first
  * admin, and writes the server's own life into the audit log.
  */
+
 import { AuditSealer } from '@/features/audit/seal.ts';
 import { AuditLog, type AuditRecord } from '@/features/audit/service.ts';
 import { AuthChanges } from '@/features/auth/changes.ts';
@@ -11,7 +12,7 @@ import type { DataPaths } from '@/platform/config/paths.ts';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { migrate } from '@/platform/db/migrate.ts';
 import { openDatabase } from '@/platform/db/open.ts';
-import type { Actor } from '@/platform/http/context.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
 

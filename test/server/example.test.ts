@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { Type } from '@sinclair/typebox';
-import { nullable } from '@/platform/http/schemas.ts';
+import { nullable } from '@/platform/schema/parts.ts';
 import { type ExampleSchema, exampleOf } from '@/server/docs/example.ts';
 
 const UUID = '0199b6a2-5c1e-7c3a-9d41-6f0e8b2a4c77';

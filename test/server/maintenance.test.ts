@@ -3,7 +3,7 @@ import { forEachDatabase } from '@test/support/databases.ts';
 import { testConfig } from '@test/support/engine.ts';
 import { until } from '@test/support/wait.ts';
 import type { Database } from '@/platform/db/database.ts';
-import { Idempotency } from '@/platform/http/idempotency.ts';
+import { Idempotency } from '@/platform/idempotency/idempotency.ts';
 import { createLogger } from '@/platform/log/log.ts';
 import { holdStill, now } from '@/platform/time/clock.ts';
 import { Maintenance } from '@/server/maintenance.ts';

@@ -8,7 +8,7 @@ import { AuditLog, type AuditRecord } from '@/features/audit/service.ts';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { ConfigSchema } from '@/platform/config/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
-import type { Actor } from '@/platform/http/context.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import { createLogger } from '@/platform/log/log.ts';
 import { type TemporaryFolder, temporaryFolder } from './folder.ts';
 

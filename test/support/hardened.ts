@@ -1,4 +1,5 @@
 /** Routes behind the real plugins, with fakes for what stands behind those: for tests of what HTTP clients see. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,8 +7,8 @@ import { Value } from '@sinclair/typebox/value';
 import type { AnyElysia } from 'elysia';
 import { type Config, ConfigSchema } from '@/platform/config/schema.ts';
 import { Unauthorized } from '@/platform/errors/problem.ts';
-import type { Principal } from '@/platform/http/context.ts';
-import { ROLES, type Role } from '@/platform/http/permissions.ts';
+import type { Principal } from '@/platform/identity/principal.ts';
+import { ROLES, type Role } from '@/platform/identity/roles.ts';
 import { createLogger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
 import { openMetrics } from '@/platform/metrics/store.ts';

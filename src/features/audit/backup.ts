@@ -3,12 +3,13 @@
  * of the data folder. A backup holds every event that was committed when it was asked for, and can be verified
  * without the database (`verify.ts`).
  */
+
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataPaths } from '@/platform/config/paths.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { messageOf, NotFound, Problem, Unavailable } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/http/context.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
 import { iso, now } from '@/platform/time/clock.ts';

@@ -2,10 +2,11 @@
  * Removes old events, if the configuration says so: only sealed ones, and only those that a backup on this disk
  * holds, which is verified in full before. What remains can still be verified: see `anchor.ts`.
  */
+
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { inBatches } from '@/platform/db/batches.ts';
 import type { Database } from '@/platform/db/database.ts';
-import type { Actor } from '@/platform/http/context.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { now } from '@/platform/time/clock.ts';
 import { anchorDetails, chainStart, newestAnchor, PRUNED } from './anchor.ts';

@@ -2,13 +2,14 @@
  * Backups and clean-up by the clock. Every worker has the clock, one does the work (lease `audit-backup`); a
  * schedule that SIGHUP changed is followed within seconds.
  */
+
 import { Cron } from 'croner';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { scheduleFault } from '@/platform/config/soundness.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { acquireLease } from '@/platform/db/lease.ts';
 import { messageOf } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/http/context.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { newId } from '@/platform/time/clock.ts';
 import type { AuditBackups } from './backup.ts';

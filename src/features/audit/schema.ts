@@ -1,6 +1,6 @@
 /** The audit log as the API shows it; the only source of its types. */
 import { type Static, Type } from '@sinclair/typebox';
-import { nullable } from '@/platform/http/schemas.ts';
+import { nullable } from '@/platform/schema/parts.ts';
 
 const time = (description: string) =>
   Type.String({ format: 'date-time', description, examples: ['2026-11-24T03:00:00.000Z'] });

@@ -3,11 +3,12 @@
  * One process of all servers does it (lease `audit-seal`); two at a time would be slow, not wrong: a batch is
  * written only if the chain still ends where it was computed from.
  */
+
 import type { DataPaths } from '@/platform/config/paths.ts';
 import type { Database, Reader } from '@/platform/db/database.ts';
 import { acquireLease, releaseLease } from '@/platform/db/lease.ts';
 import { messageOf } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/http/context.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
 import { monotonic, newId, now } from '@/platform/time/clock.ts';

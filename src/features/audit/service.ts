@@ -3,8 +3,9 @@
  * it tells of, so that neither exists without the other. Events hold ids and names of fields, never personal
  * values or secrets: erasing a person must never need to touch the chain.
  */
+
 import type { Database, Transaction } from '@/platform/db/database.ts';
-import type { Actor } from '@/platform/http/context.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import { maskSecrets } from '@/platform/log/log.ts';
 import type { Counter, Metrics } from '@/platform/metrics/instruments.ts';
 import { newId, now } from '@/platform/time/clock.ts';

@@ -3,10 +3,11 @@
  * what it said for half a second, so that log-out, deactivation and a changed role reach every worker within
  * a second even when nothing else tells them (`AuthChanges` does, at once, while Redis is there).
  */
+
 import type { Database } from '@/platform/db/database.ts';
 import { messageOf, Unauthorized } from '@/platform/errors/problem.ts';
-import type { Principal } from '@/platform/http/context.ts';
-import { ROLES, type Role } from '@/platform/http/permissions.ts';
+import type { Principal } from '@/platform/identity/principal.ts';
+import { ROLES, type Role } from '@/platform/identity/roles.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { now } from '@/platform/time/clock.ts';
 import type { AuthChanges } from './changes.ts';

@@ -2,7 +2,7 @@
  * Credentials that were good a moment ago, by their text: bounded, oldest out first. One entry's look at the
  * database is shared by all requests that wait for it.
  */
-import type { Principal } from '@/platform/http/context.ts';
+import type { Principal } from '@/platform/identity/principal.ts';
 
 export interface Standing {
   readonly principal: Principal;

@@ -1,7 +1,8 @@
 /** What the authenticator asks the database, compiled once; and the list of revoked tokens. */
+
 import type { Reader, Transaction } from '@/platform/db/database.ts';
 import { prepareRead } from '@/platform/db/prepared.ts';
-import type { Role } from '@/platform/http/permissions.ts';
+import type { Role } from '@/platform/identity/roles.ts';
 
 /** A user as far as it matters whether he may act. */
 interface Standing {

@@ -1,9 +1,10 @@
 /** API keys: made by their owner, shown once, never stronger than their owner is at the moment of use. */
+
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { Conflict, Forbidden, NotFound } from '@/platform/errors/problem.ts';
-import type { Actor, Principal } from '@/platform/http/context.ts';
-import type { Role } from '@/platform/http/permissions.ts';
+import type { Actor, Principal } from '@/platform/identity/principal.ts';
+import type { Role } from '@/platform/identity/roles.ts';
 import { iso, newId, now } from '@/platform/time/clock.ts';
 import { lowerRole } from './authenticator.ts';
 import type { AuthChanges } from './changes.ts';

@@ -2,6 +2,7 @@
  * Whatever proves a password: log-in and password change, throttled alike, refused with one answer that takes the
  * same time whether the user exists, is deactivated or mistyped. And log-out, which ends one token or all.
  */
+
 import type { AuditLog } from '@/features/audit/service.ts';
 import { inBatches } from '@/platform/db/batches.ts';
 import type { Database } from '@/platform/db/database.ts';
@@ -12,7 +13,7 @@ import {
   TooManyRequests,
   Unauthorized,
 } from '@/platform/errors/problem.ts';
-import type { Actor, Principal } from '@/platform/http/context.ts';
+import type { Actor, Principal } from '@/platform/identity/principal.ts';
 import { now } from '@/platform/time/clock.ts';
 import type { AuthChanges } from './changes.ts';
 import { deleteEndedRevocations, revokeToken } from './credentials_store.ts';

@@ -2,8 +2,8 @@
 import { Elysia } from 'elysia';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf, contextOf, principalOf } from '@/platform/http/context.ts';
-import { PERMISSIONS } from '@/platform/http/permissions.ts';
-import { NoBody } from '@/platform/http/schemas.ts';
+import { PERMISSIONS } from '@/platform/identity/permissions.ts';
+import { NoBody } from '@/platform/schema/parts.ts';
 import type { ApiKeyService } from './keys.ts';
 import type { Login } from './login.ts';
 import {

@@ -1,6 +1,6 @@
 /** Users, log-in and API keys as the API shows and takes them; the only source of their types. */
 import { type Static, Type } from '@sinclair/typebox';
-import { nullable, pageFields, paging } from '@/platform/http/schemas.ts';
+import { nullable, pageFields, paging } from '@/platform/schema/parts.ts';
 
 /** No control characters and no half of a surrogate pair: what every store and hash takes unchanged. */
 const CLEAN = '^(?:[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])*$';

@@ -2,14 +2,15 @@
  * Users and their administration. The last active admin can neither be deactivated nor lose the role. Whatever
  * changes what a user may do takes effect on tokens and keys that are out already.
  */
+
 import { Value } from '@sinclair/typebox/value';
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import type { Database, Transaction } from '@/platform/db/database.ts';
 import { CommandFailure, Conflict, InvalidRequest, NotFound } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/http/context.ts';
-import type { Role } from '@/platform/http/permissions.ts';
-import { worded } from '@/platform/http/schema_errors.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
+import type { Role } from '@/platform/identity/roles.ts';
+import { worded } from '@/platform/schema/words.ts';
 import { iso, newId, now } from '@/platform/time/clock.ts';
 import type { AuthChanges } from './changes.ts';
 import { type Passwords, passwordFault, requireAcceptable } from './passwords.ts';

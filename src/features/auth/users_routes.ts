@@ -2,7 +2,7 @@
 import { Elysia } from 'elysia';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
-import { NoBody } from '@/platform/http/schemas.ts';
+import { NoBody } from '@/platform/schema/parts.ts';
 import { PasswordReset, RoleChange, User, UserId, UserInput, UserPage, UserQuery } from './schema.ts';
 import { type UserService, userNotFound } from './users.ts';
 

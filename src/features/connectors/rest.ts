@@ -1,16 +1,12 @@
 /** The generic REST connector: how a lead becomes a request of the configured shape, and an answer becomes a record id. */
+
 import { pathProblem } from '@/features/workflows/scope.ts';
 import { InvalidRequest } from '@/platform/errors/problem.ts';
+import { pointerSegments, pointerToken, valueAt } from '@/platform/json/pointer.ts';
 import { headerProblem, type OutboundRequest } from '@/platform/outbound/client.ts';
 import { mergedHeaders } from '@/platform/outbound/headers.ts';
-import { type Scope, valueAt } from '@/platform/template/expression.ts';
-import {
-  type CompileOptions,
-  compileText,
-  compileUrl,
-  compileValue,
-  pointerToken,
-} from '@/platform/template/template.ts';
+import type { Scope } from '@/platform/template/expression.ts';
+import { type CompileOptions, compileText, compileUrl, compileValue } from '@/platform/template/template.ts';
 import type { Auth, ConnectorInput } from './schema.ts';
 
 export type Settings = Required<Omit<ConnectorInput, 'auth'>>;
@@ -102,11 +98,7 @@ export function authHeaders(auth: Auth): Record<string, string> {
 
 /** A dot path or a JSON pointer as segments. */
 function idPath(text: string): string[] {
-  if (!text.startsWith('/')) return text.split('.');
-  return text
-    .slice(1)
-    .split('/')
-    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return text.startsWith('/') ? pointerSegments(text) : text.split('.');
 }
 
 /** The record id in an answer; null when it is not there or not a text or number. */

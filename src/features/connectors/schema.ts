@@ -1,6 +1,6 @@
 /** The CRM connector as the API takes and shows it. Credentials go in and never come out. */
 import { type Static, Type } from '@sinclair/typebox';
-import { nullable } from '@/platform/http/schemas.ts';
+import { nullable } from '@/platform/schema/parts.ts';
 
 const secret = (description: string) => Type.String({ minLength: 1, maxLength: 8192, description });
 const url = (description: string, example: string) =>

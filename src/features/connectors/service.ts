@@ -2,10 +2,11 @@
  * The CRM connector: configured through the API, credentials encrypted at rest, asked by `crm.upsert` steps.
  * Every worker sees a change within half a second, at once through Redis.
  */
+
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { InvalidRequest, messageOf, NotFound, Unavailable } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/http/context.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import type { OutboundAnswer, OutboundClient } from '@/platform/outbound/client.ts';
 import type { RedisLink } from '@/platform/redis/link.ts';
 import type { Scope } from '@/platform/template/expression.ts';

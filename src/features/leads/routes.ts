@@ -4,8 +4,8 @@ import { Elysia } from 'elysia';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
 import { etag, expectedVersions, isNotModified } from '@/platform/http/etag.ts';
-import { keyedRequestOf } from '@/platform/http/idempotency.ts';
-import { NoBody } from '@/platform/http/schemas.ts';
+import { keyedRequestOf } from '@/platform/http/keyed_request.ts';
+import { NoBody } from '@/platform/schema/parts.ts';
 import { Lead, LeadCreated, LeadId, LeadInput, LeadPage, LeadPatch, LeadQuery } from './schema.ts';
 import { type LeadService, leadNotFound } from './service.ts';
 

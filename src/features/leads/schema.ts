@@ -1,6 +1,6 @@
 /** Leads as the API shows and takes them; the only source of their types. */
 import { type ObjectOptions, type Static, type TString, Type } from '@sinclair/typebox';
-import { nullable, pageFields, paging } from '@/platform/http/schemas.ts';
+import { nullable, pageFields, paging } from '@/platform/schema/parts.ts';
 
 const text = (maxLength: number, description: string, example: string) =>
   nullable(Type.String({ maxLength, description, examples: [example] }));

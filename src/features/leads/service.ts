@@ -2,14 +2,15 @@
  * Leads: created, read, changed and deleted, each change in one transaction with its audit event and the
  * work it starts. Values of a person never reach the audit log, only the names of fields.
  */
+
 import { domainToASCII } from 'node:url';
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { Database, Transaction } from '@/platform/db/database.ts';
+import { requireVersion } from '@/platform/db/expected_version.ts';
 import { InvalidRequest, NotFound } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/http/context.ts';
-import { requireVersion } from '@/platform/http/etag.ts';
-import type { Idempotency, KeyedRequest } from '@/platform/http/idempotency.ts';
-import { given } from '@/platform/http/schemas.ts';
+import type { Idempotency, KeyedRequest } from '@/platform/idempotency/idempotency.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
+import { given } from '@/platform/schema/parts.ts';
 import { iso, lowestId, newId, now } from '@/platform/time/clock.ts';
 import {
   type Lead,

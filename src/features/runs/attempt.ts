@@ -1,9 +1,10 @@
 /** One attempt of one step: loads what it reads, bounds its time, and turns whatever happens into an outcome. */
+
 import type { CompiledStep, CompiledWorkflow } from '@/features/workflows/definition.ts';
 import { StepFailure, type StepResult, type StepServices } from '@/features/workflows/step.ts';
 import type { Transaction } from '@/platform/db/database.ts';
 import { messageOf, Problem } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/http/context.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import { OutboundFailure } from '@/platform/outbound/failure.ts';
 import { RenderError } from '@/platform/template/template.ts';
 import { iso } from '@/platform/time/clock.ts';

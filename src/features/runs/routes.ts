@@ -1,9 +1,10 @@
 /** `/api/runs`, and the two routes under `/api/workflows` that are about runs. */
+
 import { Elysia } from 'elysia';
 import { WorkflowId } from '@/features/workflows/schema.ts';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
-import { keyedRequestOf } from '@/platform/http/idempotency.ts';
+import { keyedRequestOf } from '@/platform/http/keyed_request.ts';
 import {
   Run,
   RunDetail,

@@ -1,7 +1,7 @@
 /** Runs as the API shows them, and the request that starts one by hand. */
 import { type Static, Type } from '@sinclair/typebox';
 import { LeadInput } from '@/features/leads/schema.ts';
-import { nullable, paging } from '@/platform/http/schemas.ts';
+import { nullable, paging } from '@/platform/schema/parts.ts';
 
 const time = (description: string) => Type.String({ format: 'date-time', description });
 

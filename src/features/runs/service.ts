@@ -1,13 +1,14 @@
 /** Runs for people and other programs: start by hand, read, cancel, and how the queue is doing. */
+
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { LeadService } from '@/features/leads/service.ts';
 import { leadNotFound } from '@/features/leads/service.ts';
 import { type WorkflowService, workflowNotFound } from '@/features/workflows/service.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { Conflict, NotFound } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/http/context.ts';
-import type { Idempotency, KeyedRequest } from '@/platform/http/idempotency.ts';
-import { given } from '@/platform/http/schemas.ts';
+import type { Idempotency, KeyedRequest } from '@/platform/idempotency/idempotency.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
+import { given } from '@/platform/schema/parts.ts';
 import { iso, now } from '@/platform/time/clock.ts';
 import { keptFor } from '@/platform/time/kept.ts';
 import type { RunMetrics } from './metrics.ts';

@@ -1,12 +1,13 @@
 /** `/api/workflows` over HTTP: definitions. Starting them is the matter of `features/runs/routes.ts`. */
+
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { NotFound } from '@/platform/errors/problem.ts';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
 import { etag, expectedVersions, isNotModified } from '@/platform/http/etag.ts';
-import { keyedRequestOf } from '@/platform/http/idempotency.ts';
-import { NoBody } from '@/platform/http/schemas.ts';
+import { keyedRequestOf } from '@/platform/http/keyed_request.ts';
+import { NoBody } from '@/platform/schema/parts.ts';
 import {
   Workflow,
   WorkflowId,

@@ -1,6 +1,6 @@
 /** Workflows as the API shows and takes them. What a step may hold depends on its type: see `definition.ts`. */
 import { type Static, Type } from '@sinclair/typebox';
-import { nullable, pageFields, paging } from '@/platform/http/schemas.ts';
+import { nullable, pageFields, paging } from '@/platform/schema/parts.ts';
 
 const Trigger = Type.Union([Type.Literal('lead.created'), Type.Literal('manual')], {
   description: 'What starts a run by itself. Any workflow can also be started by hand.',

@@ -2,12 +2,13 @@
  * Workflows: versioned definitions, checked before they are stored. A change makes a new version; runs stay on
  * the one they started with, also when the workflow is changed or deleted meanwhile.
  */
+
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { Database, Reader, Transaction } from '@/platform/db/database.ts';
+import { requireVersion } from '@/platform/db/expected_version.ts';
 import { NotFound } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/http/context.ts';
-import { requireVersion } from '@/platform/http/etag.ts';
-import type { Idempotency, KeyedRequest } from '@/platform/http/idempotency.ts';
+import type { Idempotency, KeyedRequest } from '@/platform/idempotency/idempotency.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import { iso, newId, now } from '@/platform/time/clock.ts';
 import { BrokenDefinition, type CompiledWorkflow, Definitions } from './definition.ts';
 import type {

@@ -2,12 +2,13 @@
  * The contract of a step type: a schema for its parameters, and how they become something that can be carried out.
  * The step types themselves live with the run engine (`features/runs/steps`); definitions are checked against them.
  */
+
 import { type Static, type TObject, type TProperties, Type } from '@sinclair/typebox';
 import type { ConnectorService } from '@/features/connectors/service.ts';
 import type { Lead } from '@/features/leads/schema.ts';
 import type { LeadService } from '@/features/leads/service.ts';
 import type { Transaction } from '@/platform/db/database.ts';
-import type { Actor } from '@/platform/http/context.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import type { OutboundClient } from '@/platform/outbound/client.ts';
 import type { Scope } from '@/platform/template/expression.ts';
 import type { Template } from '@/platform/template/template.ts';

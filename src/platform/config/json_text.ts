@@ -2,6 +2,7 @@
  * JSON with places: a parser that knows line and column of every mistake and of every value, which the built-in
  * one does not tell. For configuration files: small inputs, clear complaints, no key given twice.
  */
+import { pointerTo } from '@/platform/json/pointer.ts';
 
 export interface Place {
   readonly line: number;
@@ -30,9 +31,6 @@ const STRING = /"(?:[^"\\\n]|\\.)*"/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const WORD = /true|false|null/y;
 const GAP = /[ \t\r\n]*/y;
-
-export const pointer = (parent: string, key: string | number): string =>
-  `${parent}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
 
 /** Throws JsonMistake. */
 export function parseJson(source: string): ParsedJson {
@@ -88,7 +86,7 @@ export function parseJson(source: string): ParsedJson {
       const key = string();
       if (key === '__proto__') fail('a key of this name is not possible', start);
       if (entries.has(key)) fail(`the key ${JSON.stringify(key)} stands here twice`, start);
-      const inner = pointer(path, key);
+      const inner = pointerTo(path, key);
       places.set(inner, placeOf(start));
       if (next() !== ':') fail(`expected ":" after ${JSON.stringify(key)}, found ${seen()}`);
       at += 1;
@@ -109,7 +107,7 @@ export function parseJson(source: string): ParsedJson {
     }
     for (;;) {
       if (next() === ']') fail('there is a comma too many before this "]"');
-      const inner = pointer(path, list.length);
+      const inner = pointerTo(path, list.length);
       places.set(inner, placeOf(at));
       list.push(value(inner, depth + 1));
       const separator = next();

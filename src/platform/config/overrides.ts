@@ -1,8 +1,9 @@
 /** Values that stand above the configuration file: `AO_<SECTION>__<KEY>` and DATABASE_URL, and flags. */
+
 import type { TSchema } from '@sinclair/typebox';
 import { nearest } from '@/platform/errors/suggestion.ts';
+import { pointerTo } from '@/platform/json/pointer.ts';
 import type { Variables } from './environment.ts';
-import { pointer } from './json_text.ts';
 import { knownKeys } from './problems.ts';
 import { ConfigSchema } from './schema.ts';
 
@@ -129,7 +130,7 @@ export function applyOverrides(
     const before = value[section] ?? {};
     if (!isObject(before)) continue;
     value = { ...value, [section]: { ...before, [key]: given } };
-    origins.set(pointer(pointer('', section), key), origin);
+    origins.set(pointerTo(pointerTo('', section), key), origin);
   }
   return { value, origins };
 }

@@ -2,10 +2,12 @@
  * What is wrong with a configuration, in words that say where it stands and what would be right. Every problem is
  * found at once, so that nobody has to mend a file one start at a time.
  */
+
 import type { TSchema } from '@sinclair/typebox';
 import { type ValueError, ValueErrorType } from '@sinclair/typebox/errors';
 import { Value } from '@sinclair/typebox/value';
 import { nearest } from '@/platform/errors/suggestion.ts';
+import { pointerSegments } from '@/platform/json/pointer.ts';
 import { ConfigSchema } from './schema.ts';
 
 export interface ConfigProblem {
@@ -17,12 +19,7 @@ export interface ConfigProblem {
 /** Keys whose value is never shown. */
 export const SECRET_KEYS: ReadonlySet<string> = new Set(['redis.password', 'database.url']);
 
-export const dotted = (pointer: string): string =>
-  pointer
-    .split('/')
-    .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .join('.');
+export const dotted = (pointer: string): string => pointerSegments(pointer).join('.');
 
 const range = (schema: TSchema, kind: string): string => {
   const { minimum, maximum } = schema;

@@ -2,7 +2,7 @@
  * The tables, as Kysely sees them. Both databases hold the same types: ids and JSON as text, times as epoch
  * milliseconds, flags as 0 or 1. Migrations under `migrations/` create them; a golden file guards both.
  */
-import type { Role } from '@/platform/http/permissions.ts';
+import type { Role } from '@/platform/identity/roles.ts';
 
 export interface UsersTable {
   id: string;

@@ -2,31 +2,10 @@
  * What the server knows about one request, kept beside it from the first hook to the last. A WeakMap, because
  * Elysia's own context does not reach from `onRequest` to `onError` and `onAfterResponse`.
  */
+
+import type { Permission } from '@/platform/identity/permissions.ts';
+import type { Actor, Principal } from '@/platform/identity/principal.ts';
 import type { Logger } from '@/platform/log/log.ts';
-import type { Role } from './permissions.ts';
-
-/** Who makes a request. `id` is null only for the anonymous operator of `auth.enabled: false`. */
-export interface Principal {
-  readonly id: string | null;
-  readonly username: string;
-  readonly email: string | null;
-  readonly role: Role;
-  /** How he proved it. */
-  readonly via: 'jwt' | 'api_key' | 'disabled';
-  /** The API key, or the token's `jti`. */
-  readonly credentialId: string | null;
-  /** Seconds since the epoch at which the token or key ends, if it does. */
-  readonly expiresAt: number | null;
-}
-
-/** Who caused a change, as the audit log wants it. Services take it as their first argument. */
-export interface Actor {
-  readonly type: 'user' | 'anonymous' | 'system' | 'cli';
-  readonly id: string | null;
-  readonly name: string | null;
-  readonly requestId: string | null;
-  readonly address: string | null;
-}
 
 export interface RequestContext {
   readonly requestId: string;
@@ -53,7 +32,7 @@ export interface RequestContext {
 }
 
 /** What a route asks of its caller: nothing, any principal, or a principal with a permission. */
-export type Access = 'public' | 'authenticated' | import('./permissions.ts').Permission;
+export type Access = 'public' | 'authenticated' | Permission;
 
 const contexts = new WeakMap<Request, RequestContext>();
 

@@ -1,5 +1,5 @@
 /** Entity tags of versioned things (RFC 9110, sections 8.8.3 and 13.1). The tag is the version in quotes. */
-import { MalformedRequest, PreconditionFailed } from '@/platform/errors/problem.ts';
+import { MalformedRequest } from '@/platform/errors/problem.ts';
 
 export const etag = (version: number): string => `"${version}"`;
 
@@ -25,13 +25,4 @@ export function expectedVersions(request: Request): readonly number[] | null {
     throw new MalformedRequest('If-Match must be ETags as read before, such as "3", or *.');
   }
   return tagsOf(header).flatMap((tag) => (/^"\d{1,15}"$/.test(tag) ? Number(tag.slice(1, -1)) : []));
-}
-
-/** Throws 412 unless the version that `what` has now is among `expected` (null: any will do). */
-export function requireVersion(what: string, version: number, expected: readonly number[] | null): void {
-  if (expected === null || expected.includes(version)) return;
-  throw new PreconditionFailed(
-    `The ${what} is at version ${version}, which If-Match does not name: read it again and repeat the change.`,
-    { headers: { etag: etag(version) } },
-  );
 }

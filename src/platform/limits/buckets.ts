@@ -6,17 +6,14 @@
  * bucket as a single number, those of several buckets in one script call. So a hot bucket costs a busy worker one
  * call for each round trip, not one for each request, and no take is counted that was not asked for.
  */
+
 import { messageOf } from '@/platform/errors/problem.ts';
+import { REPLY_EACH, takeTokensArgs, takeTokensScript } from '@/platform/limits/take_tokens.ts';
+import type { BucketReply } from '@/platform/limits/token_bucket.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { RedisLink } from '@/platform/redis/link.ts';
 import { RedisLost } from '@/platform/redis/lost.ts';
 import { runScript } from '@/platform/redis/script.ts';
-import {
-  type BucketReply,
-  REPLY_EACH,
-  takeTokensArgs,
-  takeTokensScript,
-} from '@/platform/redis/token_bucket.ts';
 import { now } from '@/platform/time/clock.ts';
 import { LocalBuckets } from './local_buckets.ts';
 

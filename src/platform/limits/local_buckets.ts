@@ -4,7 +4,7 @@ import {
   type BucketRequest,
   type BucketState,
   takeTokens,
-} from '@/platform/redis/token_bucket.ts';
+} from '@/platform/limits/token_bucket.ts';
 
 const MOST_BUCKETS = 50_000;
 

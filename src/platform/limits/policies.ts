@@ -2,8 +2,9 @@
  * Which limit applies to a request, from the configuration as it is now, and how the RateLimit fields say so
  * (draft-ietf-httpapi-ratelimit-headers-10). A route's own limit goes before that of the role, that before the general one.
  */
+
 import type { Config, LiveConfig, Quota } from '@/platform/config/schema.ts';
-import type { Role } from '@/platform/http/permissions.ts';
+import type { Role } from '@/platform/identity/roles.ts';
 
 export interface LimitPolicy {
   /** `default`, a role, or a route as the configuration names it. */

@@ -1,4 +1,5 @@
 /** What may stand between `{{` and `}}`: paths and quoted texts, joined by `??`. Reads own properties only. */
+import { valueAt } from '@/platform/json/pointer.ts';
 
 /** What templates can read, by name. */
 export type Scope = Readonly<Record<string, unknown>>;
@@ -64,14 +65,4 @@ function expressionOf(operands: readonly Operand[], source: string): Expression 
       return undefined;
     },
   };
-}
-
-/** The value at a path; undefined where there is none. Never follows a prototype. */
-export function valueAt(root: unknown, path: readonly string[]): unknown {
-  let value = root;
-  for (const segment of path) {
-    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, segment)) return undefined;
-    value = (value as Readonly<Record<string, unknown>>)[segment];
-  }
-  return value;
 }

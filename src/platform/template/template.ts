@@ -3,6 +3,7 @@
  * with `??` for what to take instead of nothing. There are no loops, calls or filters: a template can read
  * the scope it is given and nothing else, and always ends. Compiled once, rendered often.
  */
+import { pointerToken } from '@/platform/json/pointer.ts';
 import { type Expression, parseExpression, type Scope } from './expression.ts';
 
 export interface Template<T = unknown> {
@@ -138,6 +139,3 @@ export function compileValue(source: unknown, options: CompileOptions): Template
 
 const union = (templates: readonly Template[]): Set<string> =>
   new Set(templates.flatMap((template) => [...template.reads]));
-
-/** One segment of a JSON pointer (RFC 6901). */
-export const pointerToken = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');

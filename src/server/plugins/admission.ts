@@ -3,13 +3,15 @@
  * for. It decides before a body is read, so strangers learn nothing about bodies. Callers without valid credentials
  * draw from the bucket of their address, so that guessing is limited as well.
  */
+
 import { Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { Forbidden, TooManyRequests, Unauthorized } from '@/platform/errors/problem.ts';
 import { bucketAddress } from '@/platform/http/address.ts';
-import { type Access, contextOf, type Principal, type RequestContext } from '@/platform/http/context.ts';
-import { may } from '@/platform/http/permissions.ts';
+import { type Access, contextOf, type RequestContext } from '@/platform/http/context.ts';
 import { DEFAULT_ACCESS, type RouteTable } from '@/platform/http/routes.ts';
+import { may } from '@/platform/identity/permissions.ts';
+import type { Principal } from '@/platform/identity/principal.ts';
 import { LimitPolicies, limitField, waitSeconds } from '@/platform/limits/policies.ts';
 import type { Counter, Metrics } from '@/platform/metrics/instruments.ts';
 

@@ -1,8 +1,10 @@
 /** Refusals for lack of rights go into the audit log, before the refusal is answered. */
+
 import { Elysia } from 'elysia';
 import { Forbidden } from '@/platform/errors/problem.ts';
-import { type Actor, actorOf } from '@/platform/http/context.ts';
+import { actorOf } from '@/platform/http/context.ts';
 import { problemOf } from '@/platform/http/thrown.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import type { Logger } from '@/platform/log/log.ts';
 
 export interface AuditOptions {

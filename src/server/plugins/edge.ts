@@ -2,10 +2,12 @@
  * The first room every request enters: it gets an id, a clock and a context, and is answered with that id whatever
  * comes of it. An id that the client sends is kept, so that traces join up, if it is short and harmless.
  */
+
 import { Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { clientAddress } from '@/platform/http/address.ts';
-import { type Access, type Principal, type RequestContext, setContext } from '@/platform/http/context.ts';
+import { type Access, type RequestContext, setContext } from '@/platform/http/context.ts';
+import type { Principal } from '@/platform/identity/principal.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { parseRanges } from '@/platform/net/ranges.ts';
 import { newId } from '@/platform/time/clock.ts';

@@ -13,9 +13,9 @@ import {
   Problem,
 } from '@/platform/errors/problem.ts';
 import { findContext } from '@/platform/http/context.ts';
-import { type SchemaError, worded } from '@/platform/http/schema_errors.ts';
 import { problemOf } from '@/platform/http/thrown.ts';
 import type { Logger } from '@/platform/log/log.ts';
+import { type SchemaError, worded } from '@/platform/schema/words.ts';
 
 interface ErrorOptions {
   readonly log: Logger;

@@ -11,8 +11,8 @@ import {
   PayloadTooLarge,
   UnsupportedMediaType,
 } from '@/platform/errors/problem.ts';
-import { assertFaithful, parseJson } from '@/platform/http/json.ts';
 import type { RouteTable } from '@/platform/http/routes.ts';
+import { assertFaithful, parseJson } from '@/platform/json/faithful.ts';
 
 interface InputOptions {
   readonly config: LiveConfig;

@@ -5,7 +5,7 @@ import { eventText, parseSealedLine, sealedLine, toEvent } from '@/features/audi
 import type { EventQuery } from '@/features/audit/schema.ts';
 import { AuditLog } from '@/features/audit/service.ts';
 import type { EventRow } from '@/features/audit/store.ts';
-import type { Actor } from '@/platform/http/context.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import { openMetrics } from '@/platform/metrics/store.ts';
 import { holdStill } from '@/platform/time/clock.ts';
 

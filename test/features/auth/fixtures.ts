@@ -1,4 +1,5 @@
 /** The parts of auth, wired as a server wires them, over a database and fakes that only count. */
+
 import { Value } from '@sinclair/typebox/value';
 import { AuditLog } from '@/features/audit/service.ts';
 import { Authenticator } from '@/features/auth/authenticator.ts';
@@ -13,8 +14,8 @@ import { Tokens } from '@/features/auth/tokens.ts';
 import { UserService } from '@/features/auth/users.ts';
 import { type Config, ConfigSchema, type LiveConfig } from '@/platform/config/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
-import type { Actor } from '@/platform/http/context.ts';
-import type { Role } from '@/platform/http/permissions.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
+import type { Role } from '@/platform/identity/roles.ts';
 import type { Taken, TokenBuckets } from '@/platform/limits/buckets.ts';
 import { silentLogger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';

@@ -3,7 +3,7 @@ import { forEachDatabase } from '@test/support/databases.ts';
 import { ANONYMOUS_OPERATOR } from '@/features/auth/authenticator.ts';
 import type { User } from '@/features/auth/schema.ts';
 import { Conflict, Forbidden, NotFound } from '@/platform/errors/problem.ts';
-import type { Principal } from '@/platform/http/context.ts';
+import type { Principal } from '@/platform/identity/principal.ts';
 import { newId } from '@/platform/time/clock.ts';
 import { ACTOR, emptied, openAuth } from './fixtures.ts';
 

@@ -7,8 +7,8 @@ import { type LeadListener, LeadService } from '@/features/leads/service.ts';
 import { ConfigSchema } from '@/platform/config/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { Conflict, InvalidRequest, NotFound, PreconditionFailed } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/http/context.ts';
-import { Idempotency, type KeyedRequest } from '@/platform/http/idempotency.ts';
+import { Idempotency, type KeyedRequest } from '@/platform/idempotency/idempotency.ts';
+import type { Actor } from '@/platform/identity/principal.ts';
 import { holdStill } from '@/platform/time/clock.ts';
 
 const ACTOR: Actor = { type: 'user', id: 'u1', name: 'grace', requestId: 'r1', address: '192.0.2.1' };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
+import { requireVersion } from '@/platform/db/expected_version.ts';
 import { MalformedRequest, PreconditionFailed } from '@/platform/errors/problem.ts';
-import { etag, expectedVersions, isNotModified, requireVersion } from '@/platform/http/etag.ts';
+import { etag, expectedVersions, isNotModified } from '@/platform/http/etag.ts';
 
 const request = (headers: Record<string, string>) => new Request('http://localhost/', { headers });
 

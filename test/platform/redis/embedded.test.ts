@@ -1,19 +1,24 @@
 /** The embedded Redis as a server: what a stranger's client may do to it, and what it keeps. */
+
 import { describe, expect, test } from 'bun:test';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { temporaryFolder } from '@test/support/folder.ts';
 import { until } from '@test/support/wait.ts';
 import { Redis } from 'ioredis';
 import { CommandFailure } from '@/platform/errors/problem.ts';
+import { takeTokensScript } from '@/platform/limits/take_tokens.ts';
 import { silentLogger } from '@/platform/log/log.ts';
 import { Keyspace } from '@/platform/redis/embedded/keyspace.ts';
 import { startEmbeddedRedis } from '@/platform/redis/embedded/server.ts';
-import { takeTokensScript } from '@/platform/redis/token_bucket.ts';
 
 async function open() {
   const folder = temporaryFolder();
   const path = folder.paths.redisSocket;
-  const server = await startEmbeddedRedis({ socketPath: path, log: silentLogger });
+  const server = await startEmbeddedRedis({
+    scripts: [takeTokensScript],
+    socketPath: path,
+    log: silentLogger,
+  });
   const client = new Redis({ path, disableClientInfo: true });
   return {
     path,
@@ -63,12 +68,18 @@ describe('the socket', () => {
   test('replaces one that a dead server left behind', async () => {
     await using folder = temporaryFolder();
     writeFileSync(folder.paths.redisSocket, '');
-    const server = await startEmbeddedRedis({ socketPath: folder.paths.redisSocket, log: silentLogger });
+    const server = await startEmbeddedRedis({
+      scripts: [takeTokensScript],
+      scripts: [takeTokensScript],
+      socketPath: folder.paths.redisSocket,
+      log: silentLogger,
+    });
     await server.close();
   });
 
   test('with too long a name is refused in words', async () => {
     const started = startEmbeddedRedis({
+      scripts: [takeTokensScript],
       socketPath: `/tmp/${'x'.repeat(200)}/redis.sock`,
       log: silentLogger,
     });

@@ -1,9 +1,11 @@
 /** Links and configurations for the tests of this folder. */
+
 import { Value } from '@sinclair/typebox/value';
 import { temporaryFolder } from '@test/support/folder.ts';
 import { startRedis } from '@test/support/redis.ts';
 import { type Config, ConfigSchema } from '@/platform/config/schema.ts';
 import type { RedisTarget } from '@/platform/ipc/messages.ts';
+import { takeTokensScript } from '@/platform/limits/take_tokens.ts';
 import { type LogFields, type Logger, silentLogger } from '@/platform/log/log.ts';
 import { startEmbeddedRedis } from '@/platform/redis/embedded/server.ts';
 import { openRedisLink, type RedisLink } from '@/platform/redis/link.ts';
@@ -41,7 +43,7 @@ export interface Backend extends AsyncDisposable {
 export async function embeddedBackend(): Promise<Backend> {
   const folder = temporaryFolder();
   const socketPath = folder.paths.redisSocket;
-  const server = await startEmbeddedRedis({ socketPath, log: silentLogger });
+  const server = await startEmbeddedRedis({ scripts: [takeTokensScript], socketPath, log: silentLogger });
   return {
     target: embeddedAt(socketPath),
     config: {},

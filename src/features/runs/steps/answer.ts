@@ -1,6 +1,6 @@
 /** What steps make of an answer from outside: an output to keep, or a failure that says whether it may pass. */
 import { StepFailure } from '@/features/workflows/step.ts';
-import { isTooDeep } from '@/platform/http/json.ts';
+import { isTooDeep } from '@/platform/json/faithful.ts';
 import type { OutboundAnswer } from '@/platform/outbound/client.ts';
 import { isTransientStatus, retryAfterMs } from '@/platform/outbound/failure.ts';
 import { now } from '@/platform/time/clock.ts';

@@ -1,9 +1,10 @@
 /** `http.request`: one call to a server of the user's choice; its answer is the step's output. */
+
 import { Type } from '@sinclair/typebox';
 import { defineStep } from '@/features/workflows/step.ts';
+import { pointerToken } from '@/platform/json/pointer.ts';
 import { headerProblem } from '@/platform/outbound/client.ts';
 import { mergedHeaders } from '@/platform/outbound/headers.ts';
-import { pointerToken } from '@/platform/template/template.ts';
 import { keptBody, requireSuccess } from './answer.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;

@@ -1,12 +1,13 @@
 /** `lead.update`: changes fields of the run's lead, in the same transaction as the checkpoint. */
+
 import { Type } from '@sinclair/typebox';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import { Value } from '@sinclair/typebox/value';
 import { LeadPatch } from '@/features/leads/schema.ts';
 import { defineStep, StepFailure } from '@/features/workflows/step.ts';
-import { storageFault } from '@/platform/http/json.ts';
-import { worded } from '@/platform/http/schema_errors.ts';
-import { pointerToken } from '@/platform/template/template.ts';
+import { storageFault } from '@/platform/json/faithful.ts';
+import { pointerToken } from '@/platform/json/pointer.ts';
+import { worded } from '@/platform/schema/words.ts';
 
 const patchCheck = TypeCompiler.Compile(LeadPatch);
 

@@ -9,7 +9,7 @@ import { messageOf } from '@/platform/errors/problem.ts';
 import { checkSocketPath } from '@/platform/ipc/socket_path.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { now } from '@/platform/time/clock.ts';
-import { SCRIPTS } from '../scripts.ts';
+import type { RedisScript } from '../script.ts';
 import { Channels } from './channels.ts';
 import { commands, type Services } from './commands.ts';
 import { Keyspace } from './keyspace.ts';
@@ -21,11 +21,13 @@ export interface EmbeddedRedis {
 
 interface Options {
   readonly socketPath: string;
+  /** The scripts of ours that clients may call. */
+  readonly scripts: readonly RedisScript[];
   readonly log: Logger;
 }
 
 /** Only this user may connect. A socket that a dead server left behind is replaced. */
-export async function startEmbeddedRedis({ socketPath, log }: Options): Promise<EmbeddedRedis> {
+export async function startEmbeddedRedis({ socketPath, scripts, log }: Options): Promise<EmbeddedRedis> {
   checkSocketPath(socketPath);
   const keyspace = await Keyspace.open();
   const sessions = new Set<Session>();
@@ -33,7 +35,7 @@ export async function startEmbeddedRedis({ socketPath, log }: Options): Promise<
   const services: Services = {
     keyspace,
     channels: new Channels(),
-    scripts: new Map(SCRIPTS.map((script) => [script.sha, script])),
+    scripts: new Map(scripts.map((script) => [script.sha, script])),
     sessions,
     startedAt: now(),
     knows: (name) => name in commands || keyspace.knows(name),

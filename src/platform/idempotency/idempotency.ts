@@ -5,9 +5,8 @@
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { inBatches } from '@/platform/db/batches.ts';
 import type { Database, Transaction } from '@/platform/db/database.ts';
-import { Conflict, InvalidRequest, MalformedRequest } from '@/platform/errors/problem.ts';
+import { Conflict, InvalidRequest } from '@/platform/errors/problem.ts';
 import { now } from '@/platform/time/clock.ts';
-import { contextOf } from './context.ts';
 
 /** One keyed request: whose it is, its key, and a hash of what it asks. */
 export interface KeyedRequest {
@@ -20,26 +19,6 @@ export interface StoredAnswer<T> {
   readonly body: T;
   /** Id of what the answer tells of, for `forget`. */
   readonly subjectId?: string;
-}
-
-const KEY = /^[\x21-\x7e]{1,255}$/;
-
-/** The key of a request, or null when it bears none. Throws 400 for one that is not 1-255 visible ASCII characters. */
-export function keyedRequestOf(request: Request, body: unknown): KeyedRequest | null {
-  const key = request.headers.get('idempotency-key');
-  if (key === null) return null;
-  if (!KEY.test(key)) {
-    throw new MalformedRequest('Idempotency-Key must be 1 to 255 visible ASCII characters without spaces.');
-  }
-  const { principal, route } = contextOf(request);
-  const { pathname, search } = new URL(request.url);
-  return {
-    scope: `${principal?.id ?? 'anonymous'} ${request.method} ${route ?? ''}`,
-    key,
-    requestHash: new Bun.CryptoHasher('sha256')
-      .update(`${pathname}${search}\n${JSON.stringify(body)}`)
-      .digest('hex'),
-  };
 }
 
 export class Idempotency {

@@ -1,5 +1,7 @@
 /** JSON from strangers: strict about text, bounded in depth, and refused when it could not be kept as it is. */
+
 import { type FieldError, InvalidRequest, MalformedRequest } from '@/platform/errors/problem.ts';
+import { pointerTo } from './pointer.ts';
 
 /** Beyond this, recursion somewhere (a store, a validator, JSON.stringify) could break. */
 const DEEPEST = 64;
@@ -50,15 +52,12 @@ function faultOf(value: unknown, depth: number): Fault | null {
   }
   for (const key in value) {
     const fault = here(keyFault(key)) ?? faultOf((value as Record<string, unknown>)[key], depth + 1);
-    if (fault) return { path: `/${pointer(key)}${fault.path}`, message: fault.message };
+    if (fault) return { path: `${pointerTo('', key)}${fault.path}`, message: fault.message };
   }
   return null;
 }
 
 const here = (message: string | null): Fault | null => (message === null ? null : { path: '', message });
-
-/** A key as part of a JSON pointer (RFC 6901); half characters become whole ones, so that it can be sent. */
-const pointer = (key: string): string => key.toWellFormed().replaceAll('~', '~0').replaceAll('/', '~1');
 
 function textFault(text: string): string | null {
   if (text.includes('\u0000')) return 'Holds a NUL character';

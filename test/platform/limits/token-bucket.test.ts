@@ -1,7 +1,7 @@
 /** The arithmetic of token buckets, by tables and properties. */
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { type BucketState, formatBucket, parseBucket, takeTokens } from '@/platform/redis/token_bucket.ts';
+import { type BucketState, formatBucket, parseBucket, takeTokens } from '@/platform/limits/token_bucket.ts';
 
 const START = 1_800_000_000_000;
 const ask = { capacity: 120, windowMs: 60_000, cost: 1, wanted: 1 };

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { isDateTime } from '@/platform/http/formats.ts';
+import { isDateTime } from '@/platform/schema/formats.ts';
 
 test.each([
   '2026-01-31T09:30:00Z',

@@ -1,7 +1,5 @@
 /** The one table of who may do what. */
-
-export const ROLES = ['admin', 'operator', 'viewer'] as const;
-export type Role = (typeof ROLES)[number];
+import type { Role } from './roles.ts';
 
 const VIEWER = ['leads:read', 'workflows:read', 'runs:read', 'crm:read', 'keys:own'] as const;
 const OPERATOR = [...VIEWER, 'leads:write', 'workflows:write', 'runs:write'] as const;
