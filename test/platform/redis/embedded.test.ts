@@ -70,7 +70,6 @@ describe('the socket', () => {
     writeFileSync(folder.paths.redisSocket, '');
     const server = await startEmbeddedRedis({
       scripts: [takeTokensScript],
-      scripts: [takeTokensScript],
       socketPath: folder.paths.redisSocket,
       log: silentLogger,
     });
