@@ -1,9 +1,7 @@
 /** `audit …`: the audit log, its backups, and the proof that neither was tampered with. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { AuditBackups } from '@/features/audit/backup.ts';
 import { trustedKeys } from '@/features/audit/keys.ts';
-import { AuditSealer } from '@/features/audit/seal.ts';
 import { verifyBackup } from '@/features/audit/verify.ts';
 import { verifyChain } from '@/features/audit/verify_chain.ts';
 import { dataPaths } from '@/platform/config/paths.ts';
@@ -76,16 +74,14 @@ export const auditCommands: readonly Command[] = [
       },
     ],
     run: (words) =>
-      inSession(words, async ({ db, paths, log, audit, config, actor }) => {
+      inSession(words, async ({ paths, auditBackups, config, actor }) => {
         if (!existsSync(paths.secrets)) {
           throw new CommandFailure(`${paths.root} is no data folder of a server: name it with --data-dir`);
         }
         // Beside PostgreSQL too, keys and backups lie in the data folder.
         requireOwner(paths.secrets);
-        const sealer = new AuditSealer({ db, paths, log });
-        const backups = new AuditBackups({ db, paths, log, audit, sealer });
         const compress = !words.isSet('plain') && config.audit.backup_compress;
-        const made = await backups.create(actor, { compress });
+        const made = await auditBackups.create(actor, { compress });
         if (words.isSet('json')) printJson(made);
         else print(join(paths.auditBackups, made.backup_file));
         return 0;

@@ -11,6 +11,7 @@ import type { Actor } from '@/platform/identity/principal.ts';
 import { given } from '@/platform/schema/parts.ts';
 import { iso, now } from '@/platform/time/clock.ts';
 import { keptFor } from '@/platform/time/kept.ts';
+import type { RunnerHealth } from './health.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { RunQueue } from './queue.ts';
 import type { Run, RunDetail, RunPage, RunQuery, Triggered, TriggerInput, WorkflowStatus } from './schema.ts';
@@ -34,11 +35,6 @@ interface Options {
   readonly queue: RunQueue;
   readonly signals: RunSignals;
   readonly metrics: RunMetrics;
-}
-
-export interface RunnerHealth {
-  readonly state: 'running' | 'degraded';
-  readonly reason: string | null;
 }
 
 const QUEUE_KEPT_MS = 1000;

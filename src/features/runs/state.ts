@@ -4,8 +4,9 @@
  *
  * queued → running → completed | failed; running → waiting → running (delay, retry); any of the three → cancelled.
  */
+
+import type { RunAttemptsTable, RunStatus } from '@/features/runs/tables.ts';
 import type { CompiledStep } from '@/features/workflows/definition.ts';
-import type { RunAttemptsTable, RunStatus } from '@/platform/db/schema.ts';
 import { random } from '@/platform/time/clock.ts';
 
 /** Where a run stands. `attempt` counts the attempts made of the step at `cursor`. */

@@ -1,17 +1,8 @@
 /** Queries of runs for everybody but executors: enqueue, read, cancel, count, clear away. */
-import { type Selectable, sql } from 'kysely';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
 import { prepareWrite } from '@/platform/db/prepared.ts';
-import type { RunAttemptsTable, RunStatus, RunsTable } from '@/platform/db/schema.ts';
 import { lowestId } from '@/platform/time/clock.ts';
-
-export type RunRow = Selectable<RunsTable>;
-export type AttemptRow = Selectable<RunAttemptsTable>;
-
-const UNFINISHED: readonly RunStatus[] = ['queued', 'waiting', 'running'];
-/** Written out, so that SQLite recognises the partial index. */
-const CLAIMABLE = [sql.lit<RunStatus>('queued'), sql.lit<RunStatus>('waiting')];
-const FINISHED: readonly RunStatus[] = ['completed', 'failed', 'cancelled'];
+import { type AttemptRow, CLAIMABLE, FINISHED, type RunRow, type RunStatus, UNFINISHED } from './tables.ts';
 
 /** Compiled once: part of every lead's transaction. */
 export const insertRun = prepareWrite<RunRow>((db, param) =>

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test';
+import { ENCRYPTION_KEY } from '@test/support/core.ts';
 import { forEachDatabase } from '@test/support/databases.ts';
-import { ENCRYPTION_KEY, testEngine, tester } from '@test/support/engine.ts';
+import { testEngine, tester } from '@test/support/engine.ts';
 import { recorder } from '@test/support/recorder.ts';
 import { until } from '@test/support/wait.ts';
 import { credentialKey, seal, unseal } from '@/features/connectors/credentials.ts';
@@ -239,8 +240,10 @@ const refusals: [string, Partial<ConnectorInput>, string][] = [
 ];
 test.each(refusals)('a connector with %s is refused with the place', async (_, over, path) => {
   const { compileRest, settingsOf } = await import('@/features/connectors/rest.ts');
+  const { Lead } = await import('@/features/leads/schema.ts');
+  const roots = [{ name: 'lead', fields: Object.keys(Lead.properties) }];
   try {
-    compileRest(settingsOf(input(over)), over.auth ?? { type: 'none' });
+    compileRest(settingsOf(input(over)), over.auth ?? { type: 'none' }, roots);
     throw new Error('was accepted');
   } catch (error) {
     if (!(error instanceof InvalidRequest)) throw error;

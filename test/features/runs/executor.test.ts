@@ -5,9 +5,8 @@ import { recorder } from '@test/support/recorder.ts';
 import { until } from '@test/support/wait.ts';
 import { sql } from 'kysely';
 import type { RunDetail } from '@/features/runs/schema.ts';
-import { STEP_TYPES } from '@/features/runs/steps/registry.ts';
+import type { RunStatus } from '@/features/runs/tables.ts';
 import { defineStep } from '@/features/workflows/step.ts';
-import type { RunStatus } from '@/platform/db/schema.ts';
 import { holdStill, now } from '@/platform/time/clock.ts';
 
 const ended = (status: RunStatus): boolean => ['completed', 'failed', 'cancelled'].includes(status);
@@ -149,7 +148,7 @@ forEachDatabase('the run executor', (open) => {
         },
       }),
     });
-    const e = engine(await open(), { stepTypes: [...STEP_TYPES, hold] });
+    const e = engine(await open(), { stepTypes: [hold] });
     const zombie = e.executor('zombie');
     zombie.start();
     const workflow = await e.workflow([
@@ -286,7 +285,7 @@ forEachDatabase('the run executor', (open) => {
         },
       }),
     });
-    const e = engine(await open(), { stepTypes: [...STEP_TYPES, deaf] });
+    const e = engine(await open(), { stepTypes: [deaf] });
     const first = e.executor('first');
     first.start();
     const workflow = await e.workflow([{ id: 'once', type: 'deaf', retry: { max_attempts: 1 } }]);
