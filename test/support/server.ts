@@ -20,6 +20,8 @@ export interface ServerOptions {
   /** Use this data folder, and leave it there afterwards. */
   readonly dataDir?: string;
   readonly port?: number;
+  /** Another executable than the one that was built. */
+  readonly binary?: string;
 }
 
 export interface Answer {
@@ -148,7 +150,7 @@ export class RunningServer implements AsyncDisposable {
     return this.token;
   }
 
-  /** Makes a user of a role and logs him in. */
+  /** Makes a user of a role and logs them in. */
   async userToken(
     role: 'admin' | 'operator' | 'viewer',
     username: string = role,
@@ -227,7 +229,7 @@ export function mergeConfig(
 
 /** Starts the binary without waiting for it to be ready: for starts that must fail. */
 export function spawnServer(options: ServerOptions = {}): RunningServer {
-  if (!existsSync(BINARY))
+  if (!options.binary && !existsSync(BINARY))
     throw new Error('dist/automation-orchestrator is missing: run scripts/build first');
   const dataDir = options.dataDir ?? newFolder();
   const port = options.port ?? freePort();
@@ -235,7 +237,7 @@ export function spawnServer(options: ServerOptions = {}): RunningServer {
   writeFileSync(configFile, JSON.stringify(mergeConfig(quietConfig, options.config)));
   const child = Bun.spawn(
     [
-      BINARY,
+      options.binary ?? BINARY,
       'serve',
       ...['--config', configFile, '--port', String(port), '--workers', String(options.workers ?? 4)],
       ...['--data-dir', dataDir, ...(options.args ?? [])],
