@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@test/support/folder.ts';
+import { describeWith } from '@test/support/services.ts';
 import { packageFor } from '../../scripts/runtime.mjs';
 
 const ROOT = resolve(import.meta.dir, '../..');
@@ -60,14 +61,13 @@ const hashOf = (bytes: Uint8Array | string): string =>
   `sha512-${new Bun.CryptoHasher('sha512').update(bytes).digest('base64')}`;
 
 const hasNpm = Bun.which('node') !== null && Bun.which('npm') !== null;
-const INTERPRETERS: readonly (readonly [name: string, path: string | null])[] = [
-  ['Bun', process.execPath],
-  ['Node and npm', hasNpm ? 'node' : null],
+const INTERPRETERS = [
+  { name: 'Bun', command: process.execPath, installed: true },
+  { name: 'Node with npm', command: 'node', installed: hasNpm },
 ];
 
-for (const [interpreter, path] of INTERPRETERS) {
-  const reason = path === null ? ' (skipped: Node with npm is not installed)' : '';
-  describe.skipIf(path === null)(`with ${interpreter}${reason}`, () => {
+for (const { name: interpreter, command, installed } of INTERPRETERS) {
+  describeWith(interpreter, installed, `with ${interpreter}`, () => {
     let project: TemporaryFolder;
     const cached = (): string[] => readdirSync(join(project.path, '.cache/runtimes'));
 
@@ -82,7 +82,7 @@ for (const [interpreter, path] of INTERPRETERS) {
     async function fetchPinned(integrity: string) {
       const lock = { packages: { [NAME]: [`${NAME}@${VERSION}`, '', {}, integrity] } };
       writeFileSync(join(project.path, 'bun.lock'), JSON.stringify(lock));
-      const child = Bun.spawn([path ?? '', 'scripts/runtime.mjs', NAME], {
+      const child = Bun.spawn([command, 'scripts/runtime.mjs', NAME], {
         cwd: project.path,
         stdin: 'ignore',
         stdout: 'pipe',
