@@ -50,10 +50,8 @@ function note(what: string, build: Build, perSecond: number): void {
 
 async function requests(build: Build): Promise<void> {
   await using server = await startServer({ binary: BUILDS[build], workers, config });
-  const headers = {
-    authorization: `Bearer ${await server.adminToken()}`,
-    'content-type': 'application/json',
-  };
+  const token = await server.adminToken();
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const body = JSON.stringify({ first_name: 'Ada', email: 'ada@example.com', source: 'bench' });
   const targets: Record<string, Target> = {
     '/health': { url: `${server.url}/health` },
