@@ -8,10 +8,11 @@ import type { Logger } from '@/platform/log/log.ts';
 import { now } from '@/platform/time/clock.ts';
 import type { Database, Reader, Transaction } from './database.ts';
 import { foundations } from './migrations/2026_11_24_foundations.ts';
+import { liquidTemplates } from './migrations/2026_11_26_liquid_templates.ts';
 import { columnTypes, type Migration } from './migrations/migration.ts';
 
 /** In the order in which they run; new ones go to the end. */
-const MIGRATIONS: readonly Migration[] = [foundations];
+const MIGRATIONS: readonly Migration[] = [foundations, liquidTemplates];
 
 /** Any number that only this program uses: the key of PostgreSQL's advisory lock. */
 const LOCK_KEY = 4_117_201_126;
@@ -43,6 +44,7 @@ async function migrated(db: Database, log: Logger): Promise<boolean> {
       for (const statement of migration.statements(columnTypes(db.dialect), db.dialect)) {
         await sql.raw(statement).execute(trx);
       }
+      await migration.apply?.(trx);
       await sql`insert into migrations (id, applied_at) values (${migration.id}, ${now()})`.execute(trx);
     }
     return missing.map(({ id }) => id);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
-import { compileText, compileUrl, compileValue, RenderError } from '@/platform/template/template.ts';
+import { RenderError } from '@/platform/template/failure.ts';
+import { compileText, compileUrl, compileValue } from '@/platform/template/template.ts';
 
 const scope = {
   lead: {

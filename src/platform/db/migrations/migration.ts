@@ -1,10 +1,13 @@
 /** What a migration is: statements, written once for both databases. */
+import type { Transaction } from '../database.ts';
 import type { DialectName } from '../executor.ts';
 
 export interface Migration {
   /** Date and subject. Migrations run in the order of the list in `migrate.ts`; an id never changes once released. */
   readonly id: string;
   readonly statements: (columns: ColumnTypes, dialect: DialectName) => readonly string[];
+  /** What statements cannot say, in the same transaction, after them. Reads rows in bounded batches. */
+  readonly apply?: (trx: Transaction) => Promise<void>;
 }
 
 export interface ColumnTypes {
