@@ -5,16 +5,16 @@ import {
   Output,
   type Template as Part,
   Tokenizer,
-  TypeGuards,
   toValue,
   toValueSync,
   type Value,
 } from 'liquidjs';
 import { coalescing } from './coalescing.ts';
-import { ENCODINGS, type Printed } from './encodings.ts';
-import { contextFor, engine, KNOWN } from './engine.ts';
+import { pathOf, piecesOf, readPath, writePieces } from './direct.ts';
+import { ENCODINGS } from './encodings.ts';
+import { Budget, contextFor, engine, KNOWN } from './engine.ts';
 import { parseProblem, renderFailure } from './failure.ts';
-import { inspect } from './inspect.ts';
+import { inspect, type PrintedValue } from './inspect.ts';
 import { Writer, writerOf } from './writer.ts';
 
 /** What templates can read, by name. */
@@ -41,6 +41,8 @@ interface Checks {
   readonly report: (message: string) => void;
 }
 
+type Encodings = keyof typeof ENCODINGS;
+
 const NOTHING: ReadonlySet<string> = new Set();
 const fixedSource = (source: string): Source => ({
   reads: NOTHING,
@@ -55,7 +57,7 @@ const fixedSource = (source: string): Source => ({
 export const hasTemplates = (source: string): boolean => source.includes('{{') || source.includes('{%');
 
 /** Reports everything that is wrong; what it then returns must not be used. */
-export function parseSource(source: string, encoding: keyof typeof ENCODINGS, checks: Checks): Source {
+export function parseSource(source: string, encoding: Encodings, checks: Checks): Source {
   if (!hasTemplates(source)) return fixedSource(source);
   const old = coalescing(source);
   if (old) {
@@ -72,13 +74,12 @@ export function parseSource(source: string, encoding: keyof typeof ENCODINGS, ch
   const { paths, printed, problems } = inspect(parts);
   const [first] = parts;
   const only = parts.length === 1 && first instanceof Output ? first.value : null;
+  const { refusesRaw } = ENCODINGS[encoding];
   const found = new Set(problems);
-  for (const { value, source: written } of printed) {
-    if (value === only) continue;
-    const how = printedAs(value, written);
-    const { refusesRaw } = ENCODINGS[encoding];
-    if (how.raw && refusesRaw !== null) found.add(`raw is not available in {{ ${written} }}: ${refusesRaw}`);
-    value.filters.push(encoder(how));
+  for (const { value, how } of printed) {
+    if (value !== only && how.raw && refusesRaw !== null) {
+      found.add(`raw is not available in {{ ${how.source} }}: ${refusesRaw}`);
+    }
   }
   for (const path of paths) {
     const problem = checks.check(path);
@@ -87,40 +88,60 @@ export function parseSource(source: string, encoding: keyof typeof ENCODINGS, ch
   for (const problem of found) checks.report(problem);
 
   const reads = new Set(paths.map(([root = '']) => root));
-  if (only === null) {
-    const text = (scope: Scope): string => written(parts, encoding, scope);
-    return { reads, fixed: false, alone: false, raw: false, text, value: text };
-  }
-  const how = printedAs(only, printed[0]?.source ?? '');
+  if (only !== null) return { reads, fixed: false, alone: true, ...loneExpression(only, printed, encoding) };
+  const text = filledIn(parts, printed, encoding);
+  return { reads, fixed: false, alone: false, raw: false, text, value: text };
+}
+
+function loneExpression(
+  only: Value,
+  [expression]: readonly PrintedValue[],
+  encoding: Encodings,
+): Pick<Source, 'raw' | 'text' | 'value'> {
+  const path = pathOf(only);
+  const how = expression?.how ?? { source: '', optional: false, raw: false, json: false };
+  const evaluate = <T>(scope: Scope, use: (value: unknown, writer: Writer) => T): T =>
+    explained(() => {
+      if (path) return use(readPath(scope, path), new Writer(ENCODINGS[encoding], new Budget()));
+      const context = contextFor(scope);
+      return use(toValueSync(only.value(context)), new Writer(ENCODINGS[encoding], context.memoryLimit));
+    });
   return {
-    reads,
-    fixed: false,
-    alone: true,
     raw: how.raw,
-    text: (scope) => evaluated(only, encoding, scope, (value, writer) => writer.encoded(value, how)),
+    text: (scope) => evaluate(scope, (value, writer) => writer.encoded(value, how)),
     value: (scope) =>
-      evaluated(only, encoding, scope, (value, writer) => {
+      evaluate(scope, (value, writer) => {
         const plain: unknown = toValue(value);
         // Lists that filters have made can be larger than what they were made of.
-        if (only.filters.length > 0 && typeof plain === 'object') writer.json(plain);
+        if (path === null && typeof plain === 'object') writer.json(plain);
         return plain ?? null;
       }),
   };
 }
 
-function printedAs({ filters }: Value, source: string): Printed {
-  const last = filters.at(-1)?.name;
-  const isEmptyText = (arg: unknown): boolean => TypeGuards.isQuotedToken(arg) && arg.content === '';
-  return {
-    source,
-    optional: filters.some(({ name, args }) => name === 'default' && isEmptyText(args[0])),
-    raw: last === 'raw',
-    json: last === 'json',
-  };
+function filledIn(
+  parts: Part[],
+  printed: readonly PrintedValue[],
+  encoding: Encodings,
+): (scope: Scope) => string {
+  const pieces = piecesOf(parts, printed);
+  if (pieces) {
+    return (scope) =>
+      explained(() => writePieces(pieces, scope, new Writer(ENCODINGS[encoding], new Budget())));
+  }
+  for (const { value, how } of printed) value.filters.push(encoder(how));
+  return (scope) =>
+    explained(() => {
+      const context = contextFor(scope);
+      const writer = new Writer(ENCODINGS[encoding], context.memoryLimit);
+      context.setRegister('writer', writer);
+      toValueSync(engine.renderer.renderTemplates(parts, context, writer));
+      return writer.buffer;
+    });
 }
 
 /** The last filter of an expression that is printed. */
-function encoder(how: Printed): Filter {
+function encoder(how: PrintedValue['how']): Filter {
   const [token] = new Tokenizer('| encoded').readFilters();
   if (!token) throw new Error('a filter was not read');
   const encode: FilterImplOptions = function (value) {
@@ -129,27 +150,9 @@ function encoder(how: Printed): Filter {
   return new Filter(token, encode, engine);
 }
 
-function written(parts: Part[], encoding: keyof typeof ENCODINGS, scope: Scope): string {
+function explained<T>(work: () => T): T {
   try {
-    const context = contextFor(scope);
-    const writer = new Writer(ENCODINGS[encoding], context.memoryLimit);
-    context.setRegister('writer', writer);
-    toValueSync(engine.renderer.renderTemplates(parts, context, writer));
-    return writer.buffer;
-  } catch (error) {
-    throw renderFailure(error);
-  }
-}
-
-function evaluated<T>(
-  only: Value,
-  encoding: keyof typeof ENCODINGS,
-  scope: Scope,
-  use: (value: unknown, writer: Writer) => T,
-): T {
-  try {
-    const context = contextFor(scope);
-    return use(toValueSync(only.value(context)), new Writer(ENCODINGS[encoding], context.memoryLimit));
+    return work();
   } catch (error) {
     throw renderFailure(error);
   }

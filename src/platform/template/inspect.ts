@@ -1,26 +1,33 @@
 /** Reads a parsed template without carrying it out: which names it uses, what it prints, and what is wrong with it. */
 import { EchoTag, Output, type Template, type Token, TypeGuards, toValueSync, Value } from 'liquidjs';
+import type { Printed } from './encodings.ts';
+
+/** An expression whose value is printed. */
+export interface PrintedValue {
+  readonly value: Value;
+  readonly how: Printed;
+}
 
 interface Inspection {
   /** Names that must be given, each as far as it is written out: `steps[x].output` is `steps`. */
   readonly paths: readonly (readonly string[])[];
-  /** The expressions whose values are printed. */
-  readonly printed: readonly { readonly value: Value; readonly source: string }[];
+  readonly printed: readonly PrintedValue[];
   readonly problems: readonly string[];
 }
 
-type Path = Extract<Parameters<typeof TypeGuards.isPropertyAccessToken>[0], unknown>;
+/** Tags in tags. */
+const DEEPEST = 50;
 
 export function inspect(templates: readonly Template[]): Inspection {
   const paths: string[][] = [];
-  const printed: { value: Value; source: string }[] = [];
+  const printed: PrintedValue[] = [];
   const problems: string[] = [];
   /** Names that the template makes itself; of loops, only inside of them. */
   const assigned = new Set<string>();
   const loops: (readonly string[])[] = [];
   const isOwn = (name: string): boolean => assigned.has(name) || loops.some((names) => names.includes(name));
 
-  function readToken(token: Path): void {
+  function readToken(token: unknown): void {
     if (TypeGuards.isRangeToken(token)) {
       readToken(token.lhs);
       readToken(token.rhs);
@@ -75,12 +82,16 @@ export function inspect(templates: readonly Template[]): Inspection {
       else {
         readValue(argument);
         if (template instanceof Output || template instanceof EchoTag) {
-          printed.push({ value: argument, source: sourceOf(template.token) });
+          printed.push({ value: argument, how: printedAs(argument, sourceOf(template.token)) });
         }
       }
     }
     for (const name of template.localScope?.() ?? []) assigned.add(name.content);
     if (!template.children) return;
+    if (loops.length === DEEPEST) {
+      problems.push(`tags are nested more than ${DEEPEST} deep`);
+      return;
+    }
     loops.push([...(template.blockScope?.() ?? [])]);
     for (const child of toValueSync(template.children(false, true))) visit(child);
     loops.pop();
@@ -96,3 +107,14 @@ const sourceOf = (token: Token): string =>
     .getText()
     .replace(/^\{[{%]-?\s*(?:echo\s+)?/, '')
     .replace(/\s*-?[%}]\}$/, '');
+
+function printedAs({ filters }: Value, source: string): Printed {
+  const last = filters.at(-1)?.name;
+  const isEmptyText = (arg: unknown): boolean => TypeGuards.isQuotedToken(arg) && arg.content === '';
+  return {
+    source,
+    optional: filters.some(({ name, args }) => name === 'default' && isEmptyText(args[0])),
+    raw: last === 'raw',
+    json: last === 'json',
+  };
+}

@@ -2,7 +2,10 @@
 import { type Context, Drop, type Emitter, toValue } from 'liquidjs';
 import type { Encoding, Printed } from './encodings.ts';
 
-type Memory = Context['memoryLimit'];
+/** Counts what is made, and throws when it is too much. */
+interface Memory {
+  use(count: number): void;
+}
 
 /** Where in a JSON text the next character would stand. */
 type JsonPlace = 'bare' | 'string' | 'escape';

@@ -144,6 +144,28 @@ forEachDatabase('the CRM connector', (open) => {
   });
 });
 
+const sent: [Partial<ConnectorInput>, string][] = [
+  [
+    { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: { e: '{{lead.email}}' } },
+    'e=a%2B%22%40x.io',
+  ],
+  [
+    { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'e={{lead.email}}' },
+    'e=a%2B%22%40x.io',
+  ],
+  [{ body: '{"e": "{{lead.email}}", "n": {{lead.phone}}}' }, '{"e": "a+\\"@x.io", "n": null}'],
+  [{ headers: { 'content-type': 'application/xml' }, body: '<e>{{lead.email}}</e>' }, '<e>a+&#34;@x.io</e>'],
+];
+test.each(sent)('a connector with %j sends %p', async (over, body) => {
+  const { compileRest, settingsOf } = await import('@/features/connectors/rest.ts');
+  const settings = { ...settingsOf(input()), ...over, url: 'https://crm.example.com/{{lead.email}}' };
+  const request = compileRest(settings, { type: 'none' })({ lead: { email: 'a+"@x.io' } }, 'key');
+  expect(request.body).toBe(body);
+  expect(new Headers(request.headers).get('content-type')).toBe(
+    new Headers(over.headers).get('content-type') ?? 'application/json',
+  );
+});
+
 forEachDatabase('the health of the CRM connector', (open) => {
   const release: (() => void)[] = [];
   afterEach(() => {
