@@ -45,8 +45,8 @@ const arrows = (isWrong: (from: string, to: string) => boolean): string[] =>
     imports.filter((target) => isWrong(path, target)).map((target) => `${path} → ${target}`),
   );
 
-/** Files on a way that leads back to itself. */
-function circles(): string[] {
+/** What stands on a way that leads back to itself. */
+function circlesIn(all: readonly string[], next: (from: string) => readonly string[]): string[] {
   const found: string[] = [];
   const done = new Set<string>();
   const walk = (path: string, way: readonly string[]): void => {
@@ -56,11 +56,37 @@ function circles(): string[] {
       return;
     }
     if (done.has(path)) return;
-    for (const target of byPath.get(path)?.imports ?? []) walk(target, [...way, path]);
+    for (const target of next(path)) walk(target, [...way, path]);
     done.add(path);
   };
-  for (const { path } of files) walk(path, []);
+  for (const path of all) walk(path, []);
   return found;
+}
+
+const circles = (): string[] =>
+  circlesIn(
+    files.map(({ path }) => path),
+    (path) => byPath.get(path)?.imports ?? [],
+  );
+
+/** What a circle must not close over: a feature, a part of the platform, or a folder of another room. */
+const folderOf = (path: string): string => {
+  const parts = path.split('/');
+  const depth = ['features', 'platform'].includes(parts[0] ?? '') ? 2 : parts.length - 1;
+  return parts.slice(0, Math.max(1, depth)).join('/');
+};
+
+/** Folders on a way that leads back to itself. */
+function circlesOfFolders(): string[] {
+  const ways = new Map<string, Set<string>>();
+  for (const { path, imports } of files) {
+    const from = folderOf(path);
+    for (const target of imports) {
+      const to = folderOf(target);
+      if (from !== to) ways.set(from, (ways.get(from) ?? new Set()).add(to));
+    }
+  }
+  return circlesIn([...ways.keys()], (folder) => [...(ways.get(folder) ?? [])]);
 }
 
 describe('imports', () => {
@@ -81,8 +107,23 @@ describe('imports', () => {
     expect(arrows((from, to) => rank(from) > rank(to))).toEqual([]);
   });
 
-  test('make no circle', () => {
+  test('make no circle of files', () => {
     expect(circles()).toEqual([]);
+  });
+
+  test('make no circle of folders', () => {
+    expect(circlesOfFolders()).toEqual([]);
+  });
+
+  test('name a feature from outside of it in its module list alone', () => {
+    const outside = arrows(
+      (from, to) =>
+        !from.startsWith('features/') &&
+        featureOf(to) !== null &&
+        basename(to) === 'module.ts' &&
+        from !== 'server/modules.ts',
+    );
+    expect(outside).toEqual([]);
   });
 
   test("take another feature's service, never its store or its routes", () => {

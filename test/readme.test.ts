@@ -1,14 +1,14 @@
 /** README tells the truth about the configuration. */
 import { expect, test } from 'bun:test';
 import { resolve } from 'node:path';
-import { ConfigSchema } from '@/platform/config/schema.ts';
+import { CONFIG } from '@/server/composition.ts';
 
 interface Key {
   readonly default?: unknown;
   readonly 'x-live'?: true;
 }
 
-const keys = Object.entries(ConfigSchema.properties).flatMap(([section, { properties }]) =>
+const keys = Object.entries(CONFIG.schema.properties).flatMap(([section, { properties }]) =>
   Object.entries(properties as Record<string, Key>).map(
     ([name, key]) => [`${section}.${name}`, key] as const,
   ),

@@ -6,6 +6,7 @@
  *
  * Each backup and verification runs in a process of its own, so that its peak memory is its own.
  */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +22,7 @@ import { migrate } from '@/platform/db/migrate.ts';
 import { openDatabase } from '@/platform/db/open.ts';
 import { silentLogger } from '@/platform/log/log.ts';
 import { newId } from '@/platform/time/clock.ts';
+import { MIGRATIONS } from '@/server/composition.ts';
 
 const WRITERS = 1000;
 
@@ -109,7 +111,7 @@ async function fill(
   bytes: number,
 ): Promise<{ events: number; write: Measured; seal: Measured }> {
   const { db, audit, sealer } = await open(folder);
-  await migrate(db, silentLogger);
+  await migrate(db, MIGRATIONS, silentLogger);
   let events = 0;
   const round = async (): Promise<void> => {
     await Promise.all(Array.from({ length: WRITERS }, () => audit.recordAlone(event())));

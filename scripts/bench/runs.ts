@@ -4,6 +4,7 @@
  *
  *   bun scripts/bench/runs.ts [--runs 20000] [--peer-runs 1000] [--workers 1,4] [--concurrency 64]
  */
+
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,6 +14,7 @@ import type { Database } from '@/platform/db/database.ts';
 import { migrate } from '@/platform/db/migrate.ts';
 import { serveTurns } from '@/platform/db/turns.ts';
 import { silentLogger } from '@/platform/log/log.ts';
+import { MIGRATIONS } from '@/server/composition.ts';
 import { openEngine } from './runs_engine.ts';
 
 const { values: flags } = parseArgs({
@@ -38,7 +40,7 @@ async function ours(workers: number): Promise<Figures> {
   mkdirSync(folder.paths.run, { recursive: true });
   const turns = await serveTurns(folder.paths.turnsSocket, silentLogger);
   const { db, engine } = await openEngine(folder.paths, concurrency);
-  await migrate(db, silentLogger);
+  await migrate(db, MIGRATIONS, silentLogger);
   const workflow = await engine.workflow(STEPS);
 
   const enqueueStart = performance.now();

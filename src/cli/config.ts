@@ -1,7 +1,7 @@
 /** `config …`: what a configuration is, before a server runs with it. */
 import type { TSchema } from '@sinclair/typebox';
 import { masked } from '@/platform/config/load.ts';
-import { ConfigSchema } from '@/platform/config/schema.ts';
+import { CONFIG } from '@/server/composition.ts';
 import type { Command } from './command.ts';
 import { CONFIG_FLAG, configOf } from './locations.ts';
 import { print, printJson } from './output.ts';
@@ -66,7 +66,7 @@ export const configCommands: readonly Command[] = [
     flags: {},
     examples: [{ command: 'config schema > config.schema.json', does: 'For your editor' }],
     run() {
-      printJson({ $schema: 'http://json-schema.org/draft-07/schema#', ...forFiles(ConfigSchema) });
+      printJson({ $schema: 'http://json-schema.org/draft-07/schema#', ...forFiles(CONFIG.schema) });
       return 0;
     },
   },

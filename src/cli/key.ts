@@ -17,7 +17,7 @@ async function shownOrRevoked(session: Session, keyId: string): Promise<void> {
   try {
     await allPrinted();
   } catch (error) {
-    await session.keys.revoke(session.actor, keyId, null);
+    await session.apiKeys.revoke(session.actor, keyId, null);
     throw new CommandFailure(`${messageOf(error)}; the key was revoked again`, 1, { cause: error });
   }
 }
@@ -63,7 +63,11 @@ export const keyCommands: readonly Command[] = [
           ...(role === undefined ? {} : { role: oneOf(role, ROLES, '--role') }),
         };
         requireValid(ApiKeyInput, input);
-        const made = await session.keys.create(session.actor, { id: owner.user_id, role: owner.role }, input);
+        const made = await session.apiKeys.create(
+          session.actor,
+          { id: owner.user_id, role: owner.role },
+          input,
+        );
         if (words.isSet('json')) printJson(made);
         else print(made.api_key);
         await shownOrRevoked(session, made.key_id);
@@ -88,7 +92,7 @@ export const keyCommands: readonly Command[] = [
       inSession(words, async (session) => {
         const username = words.text('user');
         const owner = username === undefined ? null : await findUser(session, username);
-        const keys = (await session.keys.listAll()).filter(
+        const keys = (await session.apiKeys.listAll()).filter(
           ({ user_id }) => owner === null || user_id === owner.user_id,
         );
         if (words.isSet('json')) {
@@ -117,9 +121,9 @@ export const keyCommands: readonly Command[] = [
     flags: PLACES,
     examples: [{ command: 'key revoke 019dbe0c-6f1a-7000-8000-3f1f2a9d4c11', does: 'End this key' }],
     run: (words) =>
-      inSession(words, async ({ keys, actor }) => {
+      inSession(words, async ({ apiKeys, actor }) => {
         const id = words.arg('KEY_ID');
-        await keys.revoke(actor, id, null);
+        await apiKeys.revoke(actor, id, null);
         print(`key ${id} revoked`);
         return 0;
       }),

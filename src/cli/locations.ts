@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { processVariables } from '@/platform/config/environment.ts';
 import { loadConfig } from '@/platform/config/load.ts';
 import type { Config } from '@/platform/config/schema.ts';
+import { CONFIG } from '@/server/composition.ts';
 import type { Flag, Words } from './command.ts';
 
 export const CONFIG_FLAG: Readonly<Record<string, Flag>> = {
@@ -22,4 +23,4 @@ export const dataFolderOf = (words: Words): string => resolve(words.text('data-d
 
 /** Throws CommandFailure (exit 2). */
 export const configOf = (words: Words): Config =>
-  loadConfig({ file: words.text('config'), env: processVariables() });
+  loadConfig(CONFIG, { file: words.text('config'), env: processVariables() });

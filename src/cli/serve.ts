@@ -2,6 +2,7 @@
 import { processVariables, readEnvironment } from '@/platform/config/environment.ts';
 import { loadConfig } from '@/platform/config/load.ts';
 import { createLogger } from '@/platform/log/log.ts';
+import { CONFIG } from '@/server/composition.ts';
 import type { Command } from './command.ts';
 import { CONFIG_FLAG, DATA_FLAG, dataFolderOf } from './locations.ts';
 
@@ -38,7 +39,7 @@ export const serve: Command = {
   async run(words) {
     process.umask(PRIVATE);
     const reloadConfig = () =>
-      loadConfig({
+      loadConfig(CONFIG, {
         file: words.text('config'),
         env: processVariables(),
         flags: {

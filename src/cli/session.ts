@@ -4,12 +4,6 @@
  */
 
 import { existsSync, statSync } from 'node:fs';
-import { AuditSealer } from '@/features/audit/seal.ts';
-import { AuditLog } from '@/features/audit/service.ts';
-import { AuthChanges } from '@/features/auth/changes.ts';
-import { ApiKeyService } from '@/features/auth/keys.ts';
-import { Passwords } from '@/features/auth/passwords.ts';
-import { UserService } from '@/features/auth/users.ts';
 import { liveConfig } from '@/platform/config/live.ts';
 import { type DataPaths, dataPaths } from '@/platform/config/paths.ts';
 import type { Config } from '@/platform/config/schema.ts';
@@ -20,6 +14,9 @@ import { filePath } from '@/platform/db/sqlite/open.ts';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/identity/principal.ts';
 import { createLogger, type Logger } from '@/platform/log/log.ts';
+import type { Services } from '@/platform/module/module.ts';
+import { MIGRATIONS } from '@/server/composition.ts';
+import { openServices } from '@/server/open_services.ts';
 import type { Words } from './command.ts';
 import { configOf, dataFolderOf } from './locations.ts';
 import { remark } from './output.ts';
@@ -27,14 +24,12 @@ import { remark } from './output.ts';
 /** A command does one thing at a time, and sometimes two. */
 const CONNECTIONS = 2;
 
-export interface Session {
+const WANTED = ['audit', 'auditSealer', 'auditBackups', 'users', 'apiKeys'] as const;
+
+export interface Session extends Pick<Services, (typeof WANTED)[number]> {
   readonly config: Config;
   readonly paths: DataPaths;
   readonly db: Database;
-  readonly log: Logger;
-  readonly audit: AuditLog;
-  readonly users: UserService;
-  readonly keys: ApiKeyService;
   /** Whoever sits at the terminal, for the audit log. */
   readonly actor: Actor;
 }
@@ -89,24 +84,17 @@ export async function inSession(words: Words, work: (session: Session) => Promis
       return opened.write(change);
     },
   };
-  const changes = new AuthChanges(null);
+  const { services, close } = openServices(
+    { config: liveConfig(config), paths, db, log, name: 'command' },
+    WANTED,
+  );
   try {
-    await requireCurrentSchema(db);
-    const audit = new AuditLog({ db });
-    const passwords = new Passwords();
-    return await work({
-      config,
-      paths,
-      db,
-      log,
-      audit,
-      users: new UserService({ db, audit, config: liveConfig(config), passwords, changes }),
-      keys: new ApiKeyService({ db, audit, changes }),
-      actor: { type: 'cli', id: null, name: operatingUser(), requestId: null, address: null },
-    });
+    await requireCurrentSchema(db, MIGRATIONS);
+    const actor: Actor = { type: 'cli', id: null, name: operatingUser(), requestId: null, address: null };
+    return await work({ ...services, config, paths, db, actor });
   } finally {
-    changes.close();
-    if (wrote) await seal(opened, paths, log);
+    await close();
+    if (wrote) await seal(services.auditSealer, paths, log);
     await opened.close();
   }
 }
@@ -115,11 +103,15 @@ export async function inSession(words: Words, work: (session: Session) => Promis
  * Gives the events of this command their place in the audit chain, for a server may not run for a long time. Not where
  * there is no server's data folder: beside PostgreSQL a command may be far from any.
  */
-async function seal(db: Database, paths: DataPaths, log: Logger): Promise<void> {
+async function seal(
+  sealer: Pick<Services['auditSealer'], 'sealNow'>,
+  paths: DataPaths,
+  log: Logger,
+): Promise<void> {
   if (!existsSync(paths.secrets)) return;
   try {
     requireOwner(paths.secrets);
-    await new AuditSealer({ db, paths, log }).sealNow();
+    await sealer.sealNow();
   } catch (error) {
     log.warn('the audit events of this command wait for a server to be sealed', { error: messageOf(error) });
   }

@@ -5,6 +5,7 @@
 import type { Database } from '@/platform/db/database.ts';
 import { acquireLease, releaseLease } from '@/platform/db/lease.ts';
 import { messageOf } from '@/platform/errors/problem.ts';
+import type { CleanupTask } from '@/platform/jobs/cleanup.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { newId, random } from '@/platform/time/clock.ts';
 
@@ -16,11 +17,11 @@ const LEASE_MS = 2 * INTERVAL_MS;
 interface Options {
   readonly db: Database;
   readonly log: Logger;
-  /** What to clean up, by name; each answers how much it removed, and ends early when the signal fires. */
-  readonly tasks: Readonly<Record<string, (signal: AbortSignal) => Promise<number>>>;
+  readonly tasks: readonly CleanupTask[];
 }
 
 export class Maintenance {
+  readonly name = 'maintenance';
   private readonly holder = newId();
   private timer: ReturnType<typeof setTimeout> | null = null;
   private round: Promise<void> = Promise.resolve();
@@ -57,9 +58,9 @@ export class Maintenance {
     try {
       this.held = await acquireLease(db, LEASE, this.holder, LEASE_MS);
       if (!this.held) return;
-      for (const [task, run] of Object.entries(tasks)) {
-        const removed = await run(this.stopping.signal);
-        if (removed > 0) log.info('cleaned up', { task, removed });
+      for (const task of tasks) {
+        const removed = await task.run(this.stopping.signal);
+        if (removed > 0) log.info('cleaned up', { task: task.name, removed });
       }
     } catch (error) {
       log.error('clean-up failed, it is tried again', { error });

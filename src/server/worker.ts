@@ -7,7 +7,7 @@ import type { WorkerInit } from '@/platform/ipc/messages.ts';
 import { createLogger, type Logger } from '@/platform/log/log.ts';
 import { buildApp } from './app.ts';
 import { Listener } from './listener.ts';
-import { openServices, type Services } from './services.ts';
+import { type OpenWorker, openWorker } from './open_worker.ts';
 import { SupervisorChannel } from './supervisor_channel.ts';
 
 /** Carries out the hidden worker command; ends the process itself. */
@@ -18,8 +18,8 @@ export async function runWorker(): Promise<void> {
   const log = createLogger({ level: init.config.log.level, fields: { worker: init.slot } });
   reportBugs(log);
   try {
-    const services = await openServices(init, log);
-    await serve(channel, init, services, log);
+    const worker = await openWorker(init, log);
+    await serve(channel, init, worker, log);
   } catch (error) {
     const fatal = error instanceof CommandFailure;
     log.error('worker cannot start', fatal ? { reason: error.message } : { error });
@@ -31,11 +31,11 @@ export async function runWorker(): Promise<void> {
 async function serve(
   channel: SupervisorChannel,
   init: WorkerInit,
-  services: Services,
+  worker: OpenWorker,
   log: Logger,
 ): Promise<void> {
   const { server } = init.config;
-  const listener = Listener.open(buildApp(services), {
+  const listener = Listener.open(buildApp(worker), {
     host: server.host,
     port: server.port,
     maxBodyBytes: server.max_body_bytes,
@@ -45,16 +45,16 @@ async function serve(
   channel.listen({
     reload: ({ config }) => {
       log.setLevel(config.log.level);
-      services.reconfigure(config);
+      worker.reconfigure(config);
     },
-    fleet: ({ fleet }) => services.fleetChanged(fleet),
+    fleet: ({ fleet }) => worker.fleetChanged(fleet),
     drain: () => {
       if (draining) return;
       draining = true;
-      void drain(channel, listener, services, log);
+      void drain(channel, listener, worker, log);
     },
   });
-  services.startBackground();
+  worker.startJobs();
   channel.say({ type: 'ready' });
 }
 
@@ -62,21 +62,21 @@ async function serve(
 async function drain(
   channel: SupervisorChannel,
   listener: Listener,
-  services: Services,
+  worker: OpenWorker,
   log: Logger,
 ): Promise<void> {
-  const { drain_seconds, shutdown_grace_seconds } = services.config.current.server;
+  const { drain_seconds, shutdown_grace_seconds } = worker.core.config.current.server;
   const drainMs = drain_seconds * 1_000;
   const graceMs = shutdown_grace_seconds * 1_000;
-  services.health.leave();
+  for (const { leaving } of worker.opened) leaving?.();
   const disorder = (error: unknown): void => log.error('worker could not leave in good order', { error });
   // What goes wrong with one must not cut the other short.
   const [cutOff] = await Promise.all([
     listener.drain({ drainMs, graceMs }),
-    services.stopBackground(drainMs + graceMs).catch(disorder),
+    worker.stopJobs(drainMs + graceMs).catch(disorder),
   ]);
   if (cutOff > 0) log.warn('requests cut off at shutdown', { requests: cutOff });
-  await services.close().catch(disorder);
+  await worker.close().catch(disorder);
   leave(channel);
 }
 

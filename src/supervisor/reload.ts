@@ -3,7 +3,7 @@
  * running does; the rest keeps its running value, and the log says which keys wait for a restart.
  */
 import { changedKeys } from '@/platform/config/load.ts';
-import type { Config } from '@/platform/config/schema.ts';
+import type { Config, ConfigSchema } from '@/platform/config/schema.ts';
 
 export interface Reloaded {
   /** What runs from now on. */
@@ -22,13 +22,13 @@ function keepRunning(config: Config, running: Config, path: string): Config {
 }
 
 /** The configuration that results from `wanted` while `running` runs. */
-export function mergeReloaded(running: Config, wanted: Config): Reloaded {
+export function mergeReloaded(schema: ConfigSchema, running: Config, wanted: Config): Reloaded {
   // Port 0 asks for any free port: the running one is as good an answer as it was.
   const comparable =
     wanted.server.port === 0
       ? { ...wanted, server: { ...wanted.server, port: running.server.port } }
       : wanted;
-  const { live, restart } = changedKeys(running, comparable);
+  const { live, restart } = changedKeys(schema, running, comparable);
   const config = restart.reduce((merged, path) => keepRunning(merged, running, path), comparable);
   return { config, applied: live, needRestart: restart };
 }

@@ -3,18 +3,16 @@
  * admin, and writes the server's own life into the audit log.
  */
 
-import { AuditSealer } from '@/features/audit/seal.ts';
-import { AuditLog, type AuditRecord } from '@/features/audit/service.ts';
-import { AuthChanges } from '@/features/auth/changes.ts';
-import { Passwords } from '@/features/auth/passwords.ts';
-import { UserService } from '@/features/auth/users.ts';
+import type { AuditRecord } from '@/features/audit/service.ts';
 import type { DataPaths } from '@/platform/config/paths.ts';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { migrate } from '@/platform/db/migrate.ts';
 import { openDatabase } from '@/platform/db/open.ts';
-import type { Actor } from '@/platform/identity/principal.ts';
+import { systemActor } from '@/platform/identity/principal.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
+import { MIGRATIONS } from '@/server/composition.ts';
+import { openServices } from '@/server/open_services.ts';
 
 /** Migrations and a few audit events: no more than one at a time, and one to spare. */
 const CONNECTIONS = 2;
@@ -42,23 +40,26 @@ export async function openStorage({ config, paths, metrics, serverId, log }: Opt
   const { url } = config.current.database;
   const db = await openDatabase({ url, poolSize: CONNECTIONS, paths, log, turns: 'server' });
   try {
-    await migrate(db, log);
+    await migrate(db, MIGRATIONS, log);
   } catch (error) {
     await db.close();
     throw error;
   }
-  const audit = new AuditLog({ db, metrics });
-  const changes = new AuthChanges(null);
-  const users = new UserService({ db, audit, config, passwords: new Passwords(), changes });
-  const actor: Actor = { type: 'system', id: serverId, name: 'server', requestId: null, address: null };
+  const opened = openServices({ config, paths, db, log, metrics, name: serverId }, [
+    'users',
+    'audit',
+    'auditSealer',
+  ]);
+  const { users, audit, auditSealer } = opened.services;
+  const actor = systemActor('server', serverId);
   return {
     ensureFirstAdmin: async (password) => (await users.ensureFirstAdmin(password)).generatedPassword,
     record: (event) => audit.recordAlone({ ...event, actor, target: { type: 'server', id: serverId } }),
     seal: async () => {
-      await new AuditSealer({ db, paths, log }).sealNow();
+      await auditSealer.sealNow();
     },
     close: async () => {
-      changes.close();
+      await opened.close();
       await db.close();
     },
   };

@@ -12,6 +12,7 @@ import type { FleetState, RedisTarget, Secrets } from '@/platform/ipc/messages.t
 import type { Logger } from '@/platform/log/log.ts';
 import { openMetrics } from '@/platform/metrics/store.ts';
 import { newId, now } from '@/platform/time/clock.ts';
+import { CONFIG } from '@/server/composition.ts';
 import { clearRunFolder, prepareDataFolder } from './data_folder.ts';
 import { SUPERVISOR_FILE } from './file_indexes.ts';
 import { Fleet, type FleetTiming } from './fleet.ts';
@@ -227,7 +228,7 @@ class Supervisor {
   private async reloadOnce(): Promise<void> {
     const { log, reloadConfig } = this.options;
     try {
-      const { config, applied, needRestart } = mergeReloaded(this.config.current, reloadConfig());
+      const { config, applied, needRestart } = mergeReloaded(CONFIG, this.config.current, reloadConfig());
       this.config.replace(config);
       log.setLevel(config.log.level);
       this.fleet?.broadcast({ type: 'reload', config });

@@ -1,4 +1,5 @@
 /** What every store may count on, whichever database is behind it. */
+
 import { expect, test } from 'bun:test';
 import { forEachDatabase } from '@test/support/databases.ts';
 import { sql } from 'kysely';
@@ -6,6 +7,7 @@ import type { Database, Transaction } from '@/platform/db/database.ts';
 import { migrate, requireCurrentSchema } from '@/platform/db/migrate.ts';
 import { prepareForms, prepareRead, prepareWrite } from '@/platform/db/prepared.ts';
 import { silentLogger } from '@/platform/log/log.ts';
+import { MIGRATIONS } from '@/server/composition.ts';
 
 const put = (trx: Transaction, name: string, holder = 'me', expires_at = 1) =>
   trx.insertInto('leases').values({ name, holder, expires_at }).execute();
@@ -174,9 +176,21 @@ forEachDatabase('a database', (open) => {
 
   test('migrates once, also when four processes start together', async () => {
     const db = await open({ migrated: false });
-    await Promise.all([1, 2, 3, 4].map(() => migrate(db, silentLogger)));
+    await Promise.all([1, 2, 3, 4].map(() => migrate(db, MIGRATIONS, silentLogger)));
     const { rows } = await sql<{ id: string }>`select id from migrations`.execute(db.read);
-    expect(rows.map(({ id }) => id)).toEqual(['2026_11_24_foundations']);
+    const ids = MIGRATIONS.map(({ id }) => id).sort();
+    expect(rows.map(({ id }) => id).sort()).toEqual(ids);
+  });
+
+  test('takes a database of the first release as one that has had what that release did in one migration', async () => {
+    const db = await open();
+    await db.write(async (trx) => {
+      const split = MIGRATIONS.filter(({ partOf }) => partOf !== undefined).map(({ id }) => id);
+      for (const id of split) await sql`delete from migrations where id = ${id}`.execute(trx);
+      await sql`insert into migrations (id, applied_at) values ('2026_11_24_foundations', 1)`.execute(trx);
+    });
+    await migrate(db, MIGRATIONS, silentLogger);
+    await requireCurrentSchema(db, MIGRATIONS);
   });
 
   test('refuses a database that a newer version has migrated', async () => {
@@ -184,18 +198,20 @@ forEachDatabase('a database', (open) => {
     await db.write((trx) =>
       sql`insert into migrations (id, applied_at) values ('2999_01_01_wonders', 1)`.execute(trx),
     );
-    await expect(migrate(db, silentLogger)).rejects.toThrow('2999_01_01_wonders');
+    await expect(migrate(db, MIGRATIONS, silentLogger)).rejects.toThrow('2999_01_01_wonders');
   });
 
   test('tells a program beside the server whether the schema is its own', async () => {
     const db = await open({ migrated: false });
-    await expect(requireCurrentSchema(db)).rejects.toThrow('start the server of this version once');
-    await migrate(db, silentLogger);
-    await requireCurrentSchema(db);
+    await expect(requireCurrentSchema(db, MIGRATIONS)).rejects.toThrow(
+      'start the server of this version once',
+    );
+    await migrate(db, MIGRATIONS, silentLogger);
+    await requireCurrentSchema(db, MIGRATIONS);
     await db.write((trx) =>
       sql`insert into migrations (id, applied_at) values ('2999_01_01_wonders', 1)`.execute(trx),
     );
-    await expect(requireCurrentSchema(db)).rejects.toThrow('newer version');
+    await expect(requireCurrentSchema(db, MIGRATIONS)).rejects.toThrow('newer version');
   });
 
   test('refuses an API key of a user who does not exist', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { forEachDatabase } from '@test/support/databases.ts';
-import { testConfig } from '@test/support/engine.ts';
+import { engineConfig } from '@test/support/engine.ts';
 import { until } from '@test/support/wait.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { Idempotency } from '@/platform/idempotency/idempotency.ts';
@@ -9,10 +9,11 @@ import { holdStill, now } from '@/platform/time/clock.ts';
 import { Maintenance } from '@/server/maintenance.ts';
 
 /** A log that can be read, and a maintenance that begins at once. */
-function maintenanceOf(db: Database, tasks: Record<string, (signal: AbortSignal) => Promise<number>>) {
+function maintenanceOf(db: Database, work: Record<string, (signal: AbortSignal) => Promise<number>>) {
   const lines: Record<string, unknown>[] = [];
   const log = createLogger({ write: (line) => void lines.push(JSON.parse(line)) });
   const putBack = holdStill({ random: () => 0 });
+  const tasks = Object.entries(work).map(([name, run]) => ({ name, run }));
   const maintenance = new Maintenance({ db, log, tasks });
   maintenance.start();
   putBack();
@@ -38,7 +39,7 @@ forEachDatabase('maintenance', (open) => {
       ...Array.from({ length: 30 }, (_, key) => row(1_000 + key, now() + 60_000)),
     ];
     await db.write((trx) => trx.insertInto('idempotency_keys').values(rows).execute());
-    const idempotency = new Idempotency({ db, config: testConfig() });
+    const idempotency = new Idempotency({ db, config: engineConfig() });
     const { maintenance, lines } = maintenanceOf(db, {
       'idempotency keys': (signal) => idempotency.prune(signal),
     });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
+import { testConfig } from '@test/support/config.ts';
 import { until } from '@test/support/wait.ts';
 import { Fleet, type FleetTiming } from '@/supervisor/fleet.ts';
-import { configWith, lives, Scene } from './support/fakes.ts';
+import { lives, Scene } from './support/fakes.ts';
 
 const QUICK: FleetTiming = { baseMs: 10, maxMs: 40, startTimeoutMs: 5_000, stableMs: 1_000 };
 
@@ -28,7 +29,7 @@ function fleetOf(
       slot,
       serverId: 'server',
       dataDir: scene.dataDir,
-      config: configWith(),
+      config: testConfig(),
       secrets: { jwtSecrets: ['s'], encryptionKey: 'k' },
       fleet: { startedAt: 0, workersWanted: 2, workersReady: 0, redis },
       metricsFile,
@@ -181,7 +182,7 @@ describe('a fleet', () => {
     using scene = new Scene();
     const fleet = fleetOf(scene, 'good');
     await fleet.start();
-    fleet.broadcast({ type: 'reload', config: configWith({ log: { level: 'error' } }) });
+    fleet.broadcast({ type: 'reload', config: testConfig({ log: { level: 'error' } }) });
     await until(() => scene.notes('reload').length === 2);
     await fleet.stop(5_000);
   });

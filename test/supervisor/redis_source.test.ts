@@ -1,15 +1,16 @@
 import { expect, test } from 'bun:test';
 import { existsSync } from 'node:fs';
+import { testConfig } from '@test/support/config.ts';
 import { describeWithRedis, freeRedisPort, startRedis } from '@test/support/redis.ts';
 import { until } from '@test/support/wait.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import { prepareDataFolder } from '@/supervisor/data_folder.ts';
 import { openRedisSource } from '@/supervisor/redis_source.ts';
-import { configWith, Scene } from './support/fakes.ts';
+import { Scene } from './support/fakes.ts';
 
 const open = (scene: Scene, port: number, over: object = {}, moved: () => unknown = () => undefined) =>
   openRedisSource({
-    config: configWith({ redis: { host: '127.0.0.1', port, ...over } }).redis,
+    config: testConfig({ redis: { host: '127.0.0.1', port, ...over } }).redis,
     paths: prepareDataFolder(scene.dataDir),
     log: scene.log,
     moved: () => void moved(),

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'bun:test';
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { testConfig } from '@test/support/config.ts';
 import type { Environment } from '@/platform/config/environment.ts';
 import type { Config } from '@/platform/config/schema.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import type { Secrets } from '@/platform/ipc/messages.ts';
 import { prepareDataFolder } from '@/supervisor/data_folder.ts';
 import { resolveSecrets } from '@/supervisor/secrets.ts';
-import { configWith, Scene } from './support/fakes.ts';
+import { Scene } from './support/fakes.ts';
 
 const GOOD = 'a secret of more than thirty-two bytes';
 const OLDER = 'an older secret of more than thirty-two bytes';
@@ -24,7 +25,7 @@ const none: Environment = {
 const resolve = (
   scene: Scene,
   environment: Partial<Environment> = {},
-  config: Config = configWith(),
+  config: Config = testConfig(),
 ): Promise<Secrets> =>
   resolveSecrets({
     paths: prepareDataFolder(scene.dataDir),
@@ -69,8 +70,8 @@ describe('secrets', () => {
   });
 
   test.each([
-    ['redis.required is true', configWith({ redis: { required: true } }), 'development'],
-    ['AO_ENV is production', configWith(), 'production'],
+    ['redis.required is true', testConfig({ redis: { required: true } }), 'development'],
+    ['AO_ENV is production', testConfig(), 'production'],
   ] as const)('must be given when %s', async (reason, config, mode) => {
     using scene = new Scene();
     const failure = await refusal(() => resolve(scene, { mode }, config));
@@ -121,7 +122,7 @@ describe('secrets', () => {
 
   test('of one server alone are warned of on a database that servers share', async () => {
     using scene = new Scene();
-    const shared = configWith({ database: { url: 'postgres://db/leads' } });
+    const shared = testConfig({ database: { url: 'postgres://db/leads' } });
     await resolve(scene, {}, shared);
     expect(scene.logged('AO_ENCRYPTION_KEY is not set')).toHaveLength(1);
     await resolve(scene, { encryptionKey: KEY }, shared);

@@ -1,12 +1,11 @@
 /** The audit log over a data folder of its own, for tests. */
 
-import { Value } from '@sinclair/typebox/value';
+import { testConfig } from '@test/support/config.ts';
 import { AuditBackups } from '@/features/audit/backup.ts';
 import { AuditRetention } from '@/features/audit/retention.ts';
 import { AuditSealer } from '@/features/audit/seal.ts';
 import { AuditLog, type AuditRecord } from '@/features/audit/service.ts';
 import type { LiveConfig } from '@/platform/config/schema.ts';
-import { ConfigSchema } from '@/platform/config/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
 import type { Actor } from '@/platform/identity/principal.ts';
 import { createLogger } from '@/platform/log/log.ts';
@@ -44,7 +43,7 @@ export function auditOver(db: Database, settings: AuditConfig = {}): AuditFixtur
   const { paths } = folder;
   const logged: string[] = [];
   const log = createLogger({ write: (line) => void logged.push((JSON.parse(line) as { msg: string }).msg) });
-  const defaults = Value.Default(ConfigSchema, {}) as LiveConfig['current'];
+  const defaults = testConfig();
   const config = { current: { ...defaults, audit: { ...defaults.audit, ...settings } } };
   const audit = new AuditLog({ db });
   const sealer = new AuditSealer({ db, paths, log });

@@ -2,11 +2,13 @@
  * The same tests on both databases: `forEachDatabase('leads', (open) => { test(…) })`. Without PostgreSQL on the
  * machine its half is skipped visibly, or fails where REQUIRE_SERVICES=1 asks for all services.
  */
+
 import { afterAll, describe } from 'bun:test';
 import type { Database } from '@/platform/db/database.ts';
 import { migrate } from '@/platform/db/migrate.ts';
 import { openDatabase } from '@/platform/db/open.ts';
 import { silentLogger } from '@/platform/log/log.ts';
+import { MIGRATIONS } from '@/server/composition.ts';
 import { temporaryFolder } from './folder.ts';
 import { describeWithPostgres, newPostgresDatabase } from './postgres.ts';
 
@@ -46,7 +48,7 @@ function opener(newUrl: () => Promise<string>): OpenDatabase {
       await db.close();
       folder.remove();
     });
-    if (migrated) await migrate(db, silentLogger);
+    if (migrated) await migrate(db, MIGRATIONS, silentLogger);
     return db;
   };
 }

@@ -3,26 +3,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Value } from '@sinclair/typebox/value';
 import type { AnyElysia } from 'elysia';
-import { type Config, ConfigSchema } from '@/platform/config/schema.ts';
+import type { Config } from '@/platform/config/schema.ts';
 import { Unauthorized } from '@/platform/errors/problem.ts';
 import type { Principal } from '@/platform/identity/principal.ts';
 import { ROLES, type Role } from '@/platform/identity/roles.ts';
 import { createLogger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
 import { openMetrics } from '@/platform/metrics/store.ts';
+import { PERMISSIONS } from '@/server/composition.ts';
 import { type HardeningOptions, harden } from '@/server/hardening.ts';
-
-type Overrides = { readonly [S in keyof Config]?: Partial<Config[S]> };
-
-/** The defaults, with some keys of some sections replaced. */
-export function testConfig(overrides: Overrides = {}): Config {
-  const config = Value.Default(ConfigSchema, {}) as Config;
-  for (const [section, keys] of Object.entries(overrides))
-    Object.assign(config[section as keyof Config], keys);
-  return config;
-}
+import { type Overrides, testConfig } from './config.ts';
 
 const user = (role: Role): Principal => ({
   id: `id-of-${role}`,
@@ -70,6 +61,7 @@ export function serveHardened(routes: (metrics: Metrics) => AnyElysia, overrides
   const app = harden(
     {
       config,
+      permissions: PERMISSIONS,
       metrics,
       log: createLogger({ level: 'debug', write }),
       accessLines: { write, flush: () => undefined },

@@ -2,11 +2,12 @@
  * The compiled binary as a subprocess, on a private port and data folder, as an operator would run it.
  * `await using server = await startServer()` stops it at the end of the block.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { builtExecutable } from './executable.ts';
 
-export const BINARY = resolve(import.meta.dir, '../../dist/automation-orchestrator');
+const BINARY = builtExecutable();
 export const ADMIN_PASSWORD = 'correct horse battery staple';
 
 type Json = Record<string, unknown>;
@@ -20,6 +21,8 @@ export interface ServerOptions {
   /** Use this data folder, and leave it there afterwards. */
   readonly dataDir?: string;
   readonly port?: number;
+  /** Another executable than the one that was built. */
+  readonly binary?: string;
 }
 
 export interface Answer {
@@ -148,7 +151,7 @@ export class RunningServer implements AsyncDisposable {
     return this.token;
   }
 
-  /** Makes a user of a role and logs him in. */
+  /** Makes a user of a role and logs them in. */
   async userToken(
     role: 'admin' | 'operator' | 'viewer',
     username: string = role,
@@ -227,15 +230,13 @@ export function mergeConfig(
 
 /** Starts the binary without waiting for it to be ready: for starts that must fail. */
 export function spawnServer(options: ServerOptions = {}): RunningServer {
-  if (!existsSync(BINARY))
-    throw new Error('dist/automation-orchestrator is missing: run scripts/build first');
   const dataDir = options.dataDir ?? newFolder();
   const port = options.port ?? freePort();
   const configFile = join(options.dataDir ? newFolder() : dataDir, 'config.json');
   writeFileSync(configFile, JSON.stringify(mergeConfig(quietConfig, options.config)));
   const child = Bun.spawn(
     [
-      BINARY,
+      options.binary ?? BINARY,
       'serve',
       ...['--config', configFile, '--port', String(port), '--workers', String(options.workers ?? 4)],
       ...['--data-dir', dataDir, ...(options.args ?? [])],

@@ -2,13 +2,14 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { masked } from '@/platform/config/load.ts';
-import { ConfigSchema, type LiveConfig } from '@/platform/config/schema.ts';
+import type { Config, ConfigSchema, LiveConfig } from '@/platform/config/schema.ts';
 import { accessControl } from '@/platform/http/access.ts';
 import type { FleetState, RedisTarget } from '@/platform/ipc/messages.ts';
 import { iso, now } from '@/platform/time/clock.ts';
 
 interface Options {
   readonly config: LiveConfig;
+  readonly configSchema: ConfigSchema;
   readonly fleet: () => FleetState;
   readonly redis: { readonly target: RedisTarget };
   readonly version: string;
@@ -30,7 +31,7 @@ const Status = Type.Object({
   }),
 });
 
-export const adminRoutes = ({ config, fleet, redis, version }: Options) =>
+export const adminRoutes = ({ config, configSchema, fleet, redis, version }: Options) =>
   new Elysia({ name: 'admin', prefix: '/api', tags: ['admin'] })
     .use(accessControl)
     .get(
@@ -62,7 +63,7 @@ export const adminRoutes = ({ config, fleet, redis, version }: Options) =>
     )
     .get('/admin/config', () => masked(config.current), {
       access: 'admin:read',
-      response: { 200: ConfigSchema },
+      response: { 200: Type.Unsafe<Config>(configSchema.schema) },
       detail: {
         operationId: 'getConfig',
         summary: 'Configuration',

@@ -17,12 +17,12 @@ import { chainStart } from './anchor.ts';
 import { type BackupName, parseBackupName } from './backup_name.ts';
 import { BackupWriter, orStorageFull } from './backup_writer.ts';
 import { type ChainEnd, eventText, sealedLine } from './canonical.ts';
+import { ChainCheck, Problems } from './chain_check.ts';
 import type { BackupListed, BackupMade } from './schema.ts';
 import type { AuditSealer } from './seal.ts';
 import type { AuditLog } from './service.ts';
 import { pageOfEvents, sealedEvents } from './store.ts';
 import { signTrailer } from './trailer.ts';
-import { ChainWalk, Problems } from './walk.ts';
 
 const PAGE = 250;
 const ATTEMPTS = 3;
@@ -194,7 +194,7 @@ export class AuditBackups {
     end: ChainEnd,
     problems: Problems,
   ): Promise<number> {
-    const walk = new ChainWalk(start, problems);
+    const walk = new ChainCheck(start, problems);
     for (let after = start.seq; ; ) {
       const rows = await sealedEvents(this.options.db.read, after, end.seq, PAGE);
       let lines = '';

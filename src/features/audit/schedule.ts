@@ -5,13 +5,13 @@
 
 import { Cron } from 'croner';
 import type { LiveConfig } from '@/platform/config/schema.ts';
-import { scheduleFault } from '@/platform/config/soundness.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { acquireLease } from '@/platform/db/lease.ts';
 import { messageOf } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/identity/principal.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { newId } from '@/platform/time/clock.ts';
+import { scheduleFault } from '@/platform/time/cron.ts';
 import type { AuditBackups } from './backup.ts';
 import type { AuditRetention } from './retention.ts';
 
@@ -33,6 +33,7 @@ interface Options {
 }
 
 export class AuditSchedule {
+  readonly name = 'audit schedule';
   private readonly holder = newId();
   private armed: { readonly expression: string | null; readonly job: Cron | null } = {
     expression: null,

@@ -50,6 +50,7 @@ interface Options {
 class ChainMoved extends Error {}
 
 export class AuditSealer {
+  readonly name = 'audit seal';
   private readonly holder = newId();
   private readonly file: HeadsFile;
   private signing: Promise<SigningKey> | undefined;

@@ -1,8 +1,9 @@
 /** Queries of audit events and signed heads. Reads go page by page, by key, so that no table is too large. */
 import { type ExpressionBuilder, type Selectable, sql } from 'kysely';
+import type { AuditEventsTable, AuditHeadsTable } from '@/features/audit/tables.ts';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
 import { prepareRead, prepareWrite } from '@/platform/db/prepared.ts';
-import type { AuditEventsTable, AuditHeadsTable, Tables } from '@/platform/db/schema.ts';
+import type { Tables } from '@/platform/db/tables.ts';
 import { lowestId } from '@/platform/time/clock.ts';
 
 export type EventRow = Selectable<AuditEventsTable>;

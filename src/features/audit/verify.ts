@@ -11,9 +11,9 @@ import { createGunzip } from 'node:zlib';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
 import { parseBackupName } from './backup_name.ts';
 import { parseSealedLine } from './canonical.ts';
+import { ChainCheck, Problems } from './chain_check.ts';
 import type { VerifyingKey } from './keys.ts';
 import { type FoundTrailer, findTrailer, signatureFault } from './trailer.ts';
-import { ChainWalk, Problems } from './walk.ts';
 
 const LONGEST_LINE = 16 * 1024 * 1024;
 const NEWLINE = 0x0a;
@@ -134,10 +134,10 @@ async function checkEvents(
   end: number,
   compressed: boolean,
   problems: Problems,
-): Promise<ChainWalk> {
+): Promise<ChainCheck> {
   const trailer = found?.trailer;
   const start = trailer ? { seq: trailer.first_seq - 1, hash: trailer.previous_hash } : null;
-  const walk = new ChainWalk(start, problems);
+  const walk = new ChainCheck(start, problems);
   let line = 0;
   const lines = new Lines((bytes) => {
     line += 1;

@@ -6,11 +6,11 @@ import type { DataPaths } from '@/platform/config/paths.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { chainStart } from './anchor.ts';
 import { BEGINNING, eventText } from './canonical.ts';
+import { ChainCheck, Problems } from './chain_check.ts';
 import { HeadsFile, isSigned } from './heads.ts';
 import type { VerifyingKey } from './keys.ts';
 import type { ChainVerdict } from './schema.ts';
 import { countUnsealed, firstSeq, type HeadRow, newestHead, sealedEvents } from './store.ts';
-import { ChainWalk, Problems } from './walk.ts';
 
 const PAGE = 250;
 
@@ -34,7 +34,7 @@ export async function verifyChain({ db, paths, trusted }: Options): Promise<Chai
   if (end && !isSigned(end))
     problems.add(`the signature of the database's head at event ${end.seq} is wrong`);
 
-  const walk = new ChainWalk(start, problems);
+  const walk = new ChainCheck(start, problems);
   let compared = 0;
   const compare = (seq: number, hash: string | null): void => {
     for (const head of heads.get(seq) ?? []) {

@@ -1,7 +1,7 @@
 /** Queries of API keys. */
 import type { Selectable } from 'kysely';
+import type { ApiKeysTable } from '@/features/auth/tables.ts';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
-import type { ApiKeysTable } from '@/platform/db/schema.ts';
 
 export type ApiKeyRow = Selectable<ApiKeysTable>;
 /** A key with the name of its owner. */

@@ -2,7 +2,7 @@
 import { Elysia } from 'elysia';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf, contextOf, principalOf } from '@/platform/http/context.ts';
-import { PERMISSIONS } from '@/platform/identity/permissions.ts';
+import type { Permissions } from '@/platform/identity/permissions.ts';
 import { NoBody } from '@/platform/schema/parts.ts';
 import type { ApiKeyService } from './keys.ts';
 import type { Login } from './login.ts';
@@ -21,7 +21,13 @@ import {
 /** Answers that bear a secret must not stay in any cache. */
 const NO_STORE = 'no-store';
 
-export const authRoutes = ({ login, keys }: { login: Login; keys: ApiKeyService }) =>
+interface Options {
+  readonly login: Login;
+  readonly keys: ApiKeyService;
+  readonly permissions: Permissions;
+}
+
+export const authRoutes = ({ login, keys, permissions }: Options) =>
   new Elysia({ name: 'auth', prefix: '/api/auth', tags: ['auth'] })
     .use(accessControl)
     .post(
@@ -68,7 +74,7 @@ export const authRoutes = ({ login, keys }: { login: Login; keys: ApiKeyService 
       '/me',
       ({ request }) => {
         const { id, username, email, role } = principalOf(request);
-        return { user_id: id, username, email, role, permissions: [...PERMISSIONS[role]] };
+        return { user_id: id, username, email, role, permissions: permissions.of(role) };
       },
       {
         access: 'authenticated',

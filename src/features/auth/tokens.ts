@@ -37,21 +37,19 @@ function signerFor(secret: string) {
 }
 
 export class Tokens {
-  private readonly newest: ReturnType<typeof signerFor>;
   private readonly all: readonly ReturnType<typeof signerFor>[];
 
   constructor(private readonly options: Options) {
     this.all = options.secrets.map(signerFor);
-    const [newest] = this.all;
-    if (!newest) throw new Error('tokens need a secret');
-    this.newest = newest;
   }
 
   async issue(user: { readonly id: string; readonly generation: number }): Promise<IssuedToken> {
     const { issuer, audience, token_ttl_seconds: expiresIn } = this.options.config.current.auth;
+    const [newest] = this.all;
+    if (!newest) throw new Error('tokens need a secret');
     const jti = newId();
     const expiresAt = Math.floor(now() / 1000) + expiresIn;
-    const token = await this.newest.sign({
+    const token = await newest.sign({
       sub: user.id,
       jti,
       gen: user.generation,

@@ -1,8 +1,8 @@
 /** Queries of users. */
 
 import type { Selectable } from 'kysely';
+import type { UsersTable } from '@/features/auth/tables.ts';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
-import type { UsersTable } from '@/platform/db/schema.ts';
 import type { Role } from '@/platform/identity/roles.ts';
 
 export type UserRow = Selectable<UsersTable>;

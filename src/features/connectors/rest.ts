@@ -1,6 +1,6 @@
 /** The generic REST connector: how a lead becomes a request of the configured shape, and an answer becomes a record id. */
 
-import { pathProblem } from '@/features/workflows/scope.ts';
+import { pathProblem, type ScopeRoot } from '@/features/workflows/scope.ts';
 import { InvalidRequest } from '@/platform/errors/problem.ts';
 import { pointerSegments, pointerToken, valueAt } from '@/platform/json/pointer.ts';
 import { headerProblem, type OutboundRequest } from '@/platform/outbound/client.ts';
@@ -16,8 +16,8 @@ export type Settings = Required<Omit<ConnectorInput, 'auth'>>;
 export type RequestFor = (scope: Scope, idempotencyKey: string) => OutboundRequest;
 
 /** A connector serves many workflows, so it cannot read the steps of one. */
-const connectorPathProblem = (path: readonly string[]): string | null =>
-  path[0] === 'steps' ? 'a connector cannot read steps' : pathProblem(path, new Set());
+const connectorPathProblem = (roots: readonly ScopeRoot[], path: readonly string[]): string | null =>
+  path[0] === 'steps' ? 'a connector cannot read steps' : pathProblem(roots, path, new Set());
 
 const SECRET_HEADER = /^(proxy-)?authorization$|^cookie$|api-?key|token|secret|password/i;
 /** Scheme and host, without any template: credentials must not follow a lead's value to another server. */
@@ -37,10 +37,14 @@ export const settingsOf = (input: ConnectorInput): Settings => ({
 export const originOf = (url: string): string => FIXED_ORIGIN.exec(url)?.[0].toLowerCase() ?? '';
 
 /** Throws 422 that names every field that is wrong. */
-export function compileRest(settings: Settings, auth: Auth): RequestFor {
+export function compileRest(settings: Settings, auth: Auth, roots: readonly ScopeRoot[]): RequestFor {
   const errors: { in: 'body'; path: string; message: string }[] = [];
   const report = (path: string, message: string): void => void errors.push({ in: 'body', path, message });
-  const at = (pointer: string): CompileOptions => ({ pointer, check: connectorPathProblem, report });
+  const at = (pointer: string): CompileOptions => ({
+    pointer,
+    check: (path) => connectorPathProblem(roots, path),
+    report,
+  });
 
   for (const field of ['url', 'status_url'] as const) {
     const value = settings[field];

@@ -4,6 +4,7 @@
  */
 
 import type { AuditLog } from '@/features/audit/service.ts';
+import type { ScopeRoot } from '@/features/workflows/scope.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { InvalidRequest, messageOf, NotFound, Unavailable } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/identity/principal.ts';
@@ -32,6 +33,8 @@ interface Options {
   readonly redis: Pick<RedisLink, 'publish' | 'subscribe'>;
   /** 32 bytes, base64. */
   readonly encryptionKey: string;
+  /** What templates can read. */
+  readonly scopeRoots: () => readonly ScopeRoot[];
 }
 
 interface Loaded {
@@ -78,7 +81,7 @@ export class ConnectorService {
     const view = await this.options.db.write(async (trx) => {
       const before = await findConnector(trx, CRM);
       const auth = input.auth ?? this.keptAuth(before, settings);
-      compileRest(settings, auth);
+      compileRest(settings, auth, this.options.scopeRoots());
       const time = now();
       const row: ConnectorRow = {
         id: CRM,
@@ -169,7 +172,7 @@ export class ConnectorService {
     if (!row) return null;
     const settings: Settings = JSON.parse(row.settings);
     const auth = this.authOf(row);
-    return { row, settings, auth, requestFor: compileRest(settings, auth) };
+    return { row, settings, auth, requestFor: compileRest(settings, auth, this.options.scopeRoots()) };
   }
 
   private authOf(row: ConnectorRow): Auth {

@@ -1,7 +1,7 @@
 /** Queries of connectors. There is one so far: the CRM. */
 import type { Selectable } from 'kysely';
+import type { ConnectorsTable } from '@/features/connectors/tables.ts';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
-import type { ConnectorsTable } from '@/platform/db/schema.ts';
 
 export type ConnectorRow = Selectable<ConnectorsTable>;
 

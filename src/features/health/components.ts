@@ -1,5 +1,15 @@
 /** Words in which health speaks, and how those of the parts become one for the whole. */
-import type { ComponentWord } from './schema.ts';
+import { type Static, Type } from '@sinclair/typebox';
+
+export const ComponentWord = Type.Union([
+  Type.Literal('running'),
+  Type.Literal('ready'),
+  Type.Literal('active'),
+  Type.Literal('degraded'),
+  Type.Literal('unavailable'),
+  Type.Literal('not_configured'),
+]);
+export type ComponentWord = Static<typeof ComponentWord>;
 
 export interface ComponentState {
   readonly word: ComponentWord;
@@ -15,6 +25,14 @@ export interface HealthCheck {
   readonly vital?: boolean;
   /** May throw: that is `unavailable`, with the error's message as the reason. */
   check(): Promise<ComponentState> | ComponentState;
+}
+
+/** A figure of the detailed health, asked by itself; null in the answer where `read` throws. */
+export interface HealthFigure {
+  readonly name: string;
+  readonly description: string;
+  readonly example: number | string;
+  read(): Promise<number | string>;
 }
 
 export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';

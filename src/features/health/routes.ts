@@ -2,17 +2,19 @@
 import { Elysia } from 'elysia';
 import { accessControl } from '@/platform/http/access.ts';
 import { iso, now } from '@/platform/time/clock.ts';
-import { DetailedHealth, Health, HealthQuery } from './schema.ts';
+import type { HealthFigure } from './components.ts';
+import { detailedHealth, Health, HealthQuery } from './schema.ts';
 import type { HealthService } from './service.ts';
 
 interface Options {
   readonly health: Pick<HealthService, 'short' | 'ready' | 'detailed'>;
   readonly version: string;
+  readonly figures: readonly HealthFigure[];
 }
 
 const statusOf = ({ status }: { readonly status: string }): 200 | 503 => (status === 'unhealthy' ? 503 : 200);
 
-export const healthRoutes = ({ health, version }: Options) =>
+export const healthRoutes = ({ health, version, figures }: Options) =>
   new Elysia({ name: 'health', tags: ['monitoring'] })
     .use(accessControl)
     .get(
@@ -52,7 +54,7 @@ export const healthRoutes = ({ health, version }: Options) =>
       },
       {
         access: 'public',
-        response: { 200: DetailedHealth, 503: DetailedHealth },
+        response: { 200: detailedHealth(figures), 503: detailedHealth(figures) },
         detail: {
           operationId: 'getDetailedHealth',
           summary: 'Health with figures',

@@ -1,15 +1,6 @@
 /** The answers of health. */
-import { type SchemaOptions, type Static, type TSchema, Type } from '@sinclair/typebox';
-
-const Word = Type.Union([
-  Type.Literal('running'),
-  Type.Literal('ready'),
-  Type.Literal('active'),
-  Type.Literal('degraded'),
-  Type.Literal('unavailable'),
-  Type.Literal('not_configured'),
-]);
-export type ComponentWord = Static<typeof Word>;
+import { type Static, Type } from '@sinclair/typebox';
+import { ComponentWord, type HealthFigure } from './components.ts';
 
 const common = {
   status: Type.Union([Type.Literal('healthy'), Type.Literal('degraded'), Type.Literal('unhealthy')]),
@@ -25,7 +16,7 @@ const common = {
 
 export const Health = Type.Object({
   ...common,
-  components: Type.Record(Type.String(), Word, {
+  components: Type.Record(Type.String(), ComponentWord, {
     examples: [
       {
         api: 'running',
@@ -40,32 +31,35 @@ export const Health = Type.Object({
 });
 export type Health = Static<typeof Health>;
 
-const orNull = <T extends TSchema>(schema: T, options: SchemaOptions) =>
-  Type.Union([schema, Type.Null()], options);
+export type Figures = Readonly<Record<string, number | string | null>>;
 
-/** Null where one cannot be had, above all while the database does not answer. */
-const figures = {
-  queue_depth: orNull(Type.Integer(), { description: 'Runs that wait to be carried out.', examples: [0] }),
-  leads_cached: orNull(Type.Integer(), { description: 'Leads in the database.', examples: [3] }),
-  workflows_cached: orNull(Type.Integer(), { description: 'Workflow definitions.', examples: [1] }),
-  redis_mode: orNull(Type.String(), { description: 'real or embedded.', examples: ['embedded'] }),
-  workers_ready: orNull(Type.Integer(), { description: 'Workers that serve.', examples: [4] }),
-  workers_wanted: orNull(Type.Integer(), { description: 'Workers there should be.', examples: [4] }),
+/** The answer with the figures there are. Null where one cannot be had, above all while the database does not answer. */
+export const detailedHealth = (figures: readonly HealthFigure[]) =>
+  Type.Unsafe<DetailedHealth>(
+    Type.Object({
+      ...common,
+      cache: Type.Union([Type.Literal('active'), Type.Literal('degraded')], {
+        description:
+          'active: all workers share this answer. degraded: Redis is lost, and each worker keeps its own.',
+      }),
+      ...Object.fromEntries(
+        figures.map(({ name, description, example }) => [
+          name,
+          Type.Union([typeof example === 'number' ? Type.Integer() : Type.String(), Type.Null()], {
+            description,
+            examples: [example],
+          }),
+        ]),
+      ),
+      components: Type.Record(Type.String(), Type.Union([Type.String(), Type.Integer(), Type.Null()]), {
+        description: 'The components, and the figures once more beside them.',
+      }),
+    }),
+  );
+export type DetailedHealth = Omit<Health, 'components'> & {
+  readonly cache: 'active' | 'degraded';
+  readonly components: Figures;
 };
-export type Figures = { readonly [Name in keyof typeof figures]: Static<(typeof figures)[Name]> };
-
-export const DetailedHealth = Type.Object({
-  ...common,
-  cache: Type.Union([Type.Literal('active'), Type.Literal('degraded')], {
-    description:
-      'active: all workers share this answer. degraded: Redis is lost, and each worker keeps its own.',
-  }),
-  ...figures,
-  components: Type.Record(Type.String(), Type.Union([Type.String(), Type.Integer(), Type.Null()]), {
-    description: 'The components, and the figures once more beside them.',
-  }),
-});
-export type DetailedHealth = Static<typeof DetailedHealth>;
 
 export const HealthQuery = Type.Object(
   {

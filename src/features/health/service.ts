@@ -6,21 +6,19 @@
 import { messageOf } from '@/platform/errors/problem.ts';
 import { iso, now } from '@/platform/time/clock.ts';
 import { keptFor } from '@/platform/time/kept.ts';
-import { type Checked, type HealthCheck, overall, reasonsOf } from './components.ts';
+import { type Checked, type HealthCheck, type HealthFigure, overall, reasonsOf } from './components.ts';
 import type { DetailedHealth, Figures, Health } from './schema.ts';
 import { DETAILED_MS, type SharedHealth } from './shared.ts';
 
 const SHORT_MS = 1_000;
 const CHECK_TIMEOUT_MS = 2_000;
 
-/** What the detailed answer adds; each is asked by itself and may throw. */
-type FigureSources = { readonly [Name in keyof Figures]: () => Promise<number | string> };
-
 interface Options {
   readonly version: string;
-  readonly checks: readonly HealthCheck[];
+  /** Asked for with each question: features add to them. */
+  readonly checks: () => readonly HealthCheck[];
   /** Asked at most every five seconds. */
-  readonly figures: FigureSources;
+  readonly figures: () => readonly HealthFigure[];
   readonly shared: SharedHealth;
   /** What the operator should know although nothing is broken. */
   readonly warnings: () => readonly string[];
@@ -62,7 +60,7 @@ export class HealthService {
 
   private async check(): Promise<Health> {
     const timestamp = iso(now());
-    const parts = await Promise.all(this.options.checks.map(ask));
+    const parts = await Promise.all(this.options.checks().map(ask));
     const reasons = reasonsOf(parts);
     const warnings = [...this.options.warnings()];
     return {
@@ -76,18 +74,17 @@ export class HealthService {
   }
 
   private async checkDetailed(): Promise<DetailedHealth> {
-    const [health, figures] = await Promise.all([this.check(), figuresOf(this.options.figures)]);
+    const [health, figures] = await Promise.all([this.check(), figuresOf(this.options.figures())]);
     const more = { cache: this.options.shared.active ? 'active' : 'degraded', ...figures } as const;
     return { ...health, ...more, components: { ...health.components, ...more } };
   }
 }
 
 /** Null for those that cannot be had. */
-async function figuresOf(sources: FigureSources): Promise<Figures> {
-  const read = async ([name, source]: [string, FigureSources[keyof Figures]]) =>
-    [name, await bounded(source())] as const;
-  const figures = Object.entries(sources).map((each) => read(each).catch(() => [each[0], null] as const));
-  return Object.fromEntries(await Promise.all(figures)) as unknown as Figures;
+async function figuresOf(sources: readonly HealthFigure[]): Promise<Figures> {
+  const read = async (source: HealthFigure) => [source.name, await bounded(source.read())] as const;
+  const figures = sources.map((each) => read(each).catch(() => [each.name, null] as const));
+  return Object.fromEntries(await Promise.all(figures));
 }
 
 async function ask(part: HealthCheck): Promise<Checked> {

@@ -50,7 +50,8 @@ interface Options {
   readonly db: Database;
   readonly audit: AuditLog;
   readonly idempotency: Idempotency;
-  readonly listener: LeadListener;
+  /** Asked for with each change: features add to them. */
+  readonly listeners: () => readonly LeadListener[];
 }
 
 const toLead = (row: LeadRow): Lead => ({
@@ -145,7 +146,7 @@ export class LeadService {
         target: { type: 'lead', id: row.id },
       });
       const lead = toLead(row);
-      await this.options.listener.created(trx, lead);
+      for (const listener of this.options.listeners()) await listener.created(trx, lead);
       const body: LeadCreated = {
         id: row.id,
         status: 'created',
@@ -156,7 +157,7 @@ export class LeadService {
       };
       return { body, subjectId: row.id };
     });
-    if (!replayed) this.options.listener.committed();
+    if (!replayed) for (const listener of this.options.listeners()) listener.committed();
     return answer.body;
   }
 

@@ -1,8 +1,8 @@
 /** Queries of leads; newest first wherever there is an order (ids are time-ordered). */
 import type { Selectable } from 'kysely';
+import type { LeadsTable } from '@/features/leads/tables.ts';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
 import { type Form, prepareForms, prepareRead, prepareWrite } from '@/platform/db/prepared.ts';
-import type { LeadsTable } from '@/platform/db/schema.ts';
 
 export type LeadRow = Selectable<LeadsTable>;
 

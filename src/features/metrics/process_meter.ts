@@ -8,6 +8,7 @@ import type { Counter, Gauge, Metrics } from '@/platform/metrics/instruments.ts'
 const EVERY_MS = 5_000;
 
 export class ProcessMeter {
+  readonly name = 'process meter';
   private readonly cpu: Counter;
   private readonly resident: Gauge;
   private readonly heap: Gauge;
@@ -50,7 +51,7 @@ export class ProcessMeter {
     this.timer.unref();
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;
   }

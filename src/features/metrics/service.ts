@@ -2,9 +2,9 @@
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import type { FleetState, RedisTarget } from '@/platform/ipc/messages.ts';
 import { type ExpositionFormat, exposition } from '@/platform/metrics/exposition.ts';
+import { greatestOf, meanOf, sumOf } from '@/platform/metrics/figures.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
 import { iso, now } from '@/platform/time/clock.ts';
-import { greatestOf, meanOf, sumOf } from './figures.ts';
 import { ProcessMeter } from './process_meter.ts';
 import type { MetricsAnswer } from './schema.ts';
 
@@ -78,11 +78,5 @@ export class MetricsService {
   async scrape(format: ExpositionFormat): Promise<string> {
     this.meter.measure();
     return exposition(await this.options.metrics.collect(), format);
-  }
-
-  /** When a run executor of this server last looked for work, in seconds since the epoch. */
-  async executorBeat(): Promise<number | null> {
-    const beat = greatestOf(await this.options.metrics.collect(), 'ao_worker_heartbeat_timestamp_seconds');
-    return beat === 0 ? null : beat;
   }
 }

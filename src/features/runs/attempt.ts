@@ -1,14 +1,15 @@
 /** One attempt of one step: loads what it reads, bounds its time, and turns whatever happens into an outcome. */
 
+import type { LeadService } from '@/features/leads/service.ts';
 import type { CompiledStep, CompiledWorkflow } from '@/features/workflows/definition.ts';
-import { StepFailure, type StepResult, type StepServices } from '@/features/workflows/step.ts';
+import { StepFailure, type StepResult } from '@/features/workflows/step.ts';
 import type { Transaction } from '@/platform/db/database.ts';
 import { messageOf, Problem } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/identity/principal.ts';
 import { OutboundFailure } from '@/platform/outbound/failure.ts';
 import { RenderError } from '@/platform/template/failure.ts';
 import { iso } from '@/platform/time/clock.ts';
-import type { HeldRun } from './held.ts';
+import type { ClaimedRun } from './claimed_run.ts';
 import { lostAttempt, type Outcome } from './state.ts';
 
 const MOST_ERROR_CHARACTERS = 2000;
@@ -18,24 +19,26 @@ export interface Attempted {
   readonly apply?: ((trx: Transaction) => Promise<void>) | undefined;
 }
 
+/** As much of leads as carrying out a step needs. */
+export type Leads = Pick<LeadService, 'get'>;
+
 /** Never throws. */
 export async function attempt(
-  held: HeldRun,
+  held: ClaimedRun,
   workflow: CompiledWorkflow,
   step: CompiledStep,
-  options: { readonly services: StepServices; readonly timeoutMs: number },
+  options: { readonly leads: Leads; readonly timeoutMs: number },
 ): Promise<Attempted> {
-  const { services, timeoutMs } = options;
+  const { leads, timeoutMs } = options;
   const { row, context } = held;
   try {
     const wantsLead = row.lead_id !== null && step.action.reads.has('lead');
-    const lead = wantsLead && row.lead_id !== null ? await services.leads.get(row.lead_id) : null;
+    const lead = wantsLead && row.lead_id !== null ? await leads.get(row.lead_id) : null;
     // Else the outside would be told of somebody without a name.
     if (wantsLead && lead === null) {
       throw new StepFailure('the lead does not exist any more', { transient: false });
     }
     const started = step.action.run({
-      services,
       actor: actorOf(row.id),
       scope: {
         lead: context.lead_data && (lead || row.lead_id === null) ? { ...lead, ...context.lead_data } : lead,
@@ -45,7 +48,6 @@ export async function attempt(
         workflow: { id: workflow.id, name: workflow.name, version: workflow.version },
       },
       lead,
-      leadId: row.lead_id,
       idempotencyKey: `${row.id}:${step.id}`,
       timeoutMs,
       signal: held.signal,

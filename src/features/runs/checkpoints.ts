@@ -5,8 +5,9 @@
 import type { Database, Transaction } from '@/platform/db/database.ts';
 import { messageOf, Problem } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
-import { type AttemptRow, advanceRun, insertAttempt, settleRun } from './engine_store.ts';
+import { advanceRun, insertAttempt, settleRun } from './engine_store.ts';
 import type { NextState } from './state.ts';
+import type { AttemptRow } from './tables.ts';
 
 export interface Checkpoint {
   readonly runId: string;

@@ -2,16 +2,11 @@
  * What executors ask of the table of runs: claims, checkpoints, heartbeats. Every write names the fencing token
  * it was given with the claim and changes nothing when the run has been claimed again since.
  */
-import { type Selectable, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
 import { prepareRead, prepareWrite } from '@/platform/db/prepared.ts';
-import type { RunAttemptsTable, RunStatus, RunsTable } from '@/platform/db/schema.ts';
+import { type AttemptRow, CLAIMABLE, type RunRow, type RunStatus } from './tables.ts';
 
-export type RunRow = Selectable<RunsTable>;
-export type AttemptRow = Selectable<RunAttemptsTable>;
-
-/** Written out, so that SQLite recognises the partial index. */
-const CLAIMABLE = [sql.lit('queued' as RunStatus), sql.lit('waiting' as RunStatus)];
 const RUNNING = sql.lit('running' as RunStatus);
 
 export interface Claim {

@@ -4,26 +4,28 @@
  * by the fencing token. Stopping hands everything back.
  */
 import type { WorkflowService } from '@/features/workflows/service.ts';
-import type { StepServices } from '@/features/workflows/step.ts';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { messageOf } from '@/platform/errors/problem.ts';
+import type { BackgroundJob } from '@/platform/jobs/job.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { monotonic, newId, now } from '@/platform/time/clock.ts';
 import { ClockJumps } from '@/platform/time/jumps.ts';
+import type { Leads } from './attempt.ts';
 import { CheckpointWriter } from './checkpoints.ts';
+import { ClaimedRun } from './claimed_run.ts';
 import { claimRuns, dueWorkflows, latestLease, type Moments, nextMoments } from './engine_store.ts';
 import { claimByShare, claimInOrder } from './fairness.ts';
-import { HeldRun } from './held.ts';
+import type { RunnerHealth } from './health.ts';
 import { Leases } from './leases.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { RunSignals } from './signals.ts';
-import { RunWalk } from './walk.ts';
+import { StepLoop } from './step_loop.ts';
 
 interface Options {
   readonly db: Database;
   readonly workflows: WorkflowService;
-  readonly services: StepServices;
+  readonly leads: Leads;
   readonly signals: RunSignals;
   readonly metrics: RunMetrics;
   readonly config: LiveConfig;
@@ -35,17 +37,13 @@ interface Options {
 /** The last checkpoints of a stopping executor: longer only if the database does not answer. */
 const HAND_BACK_MS = 1000;
 
-export interface ExecutorHealth {
-  readonly state: 'running' | 'degraded';
-  readonly reason: string | null;
-}
-
-export class RunExecutor {
+export class RunExecutor implements BackgroundJob {
+  readonly name = 'run executor';
   private readonly owner: string;
-  private readonly held = new Map<string, HeldRun>();
+  private readonly held = new Map<string, ClaimedRun>();
   private readonly walks = new Set<Promise<void>>();
   private readonly checkpoints: CheckpointWriter;
-  private readonly walk: RunWalk;
+  private readonly walk: StepLoop;
   private readonly leases: Leases;
   private readonly clock = new ClockJumps();
   private readonly unsubscribe: (() => void)[] = [];
@@ -69,7 +67,7 @@ export class RunExecutor {
         return held?.token === token && !held.lost;
       },
     });
-    this.walk = new RunWalk({
+    this.walk = new StepLoop({
       ...options,
       checkpoints: this.checkpoints,
       stopping: () => this.stopping,
@@ -108,7 +106,7 @@ export class RunExecutor {
   }
 
   /** Of this process; see `RunService.health` for the queue as a whole. */
-  health(): ExecutorHealth {
+  health(): RunnerHealth {
     if (this.stopping) return { state: 'degraded', reason: 'the executor is stopping' };
     if (this.trouble) return { state: 'degraded', reason: `runs cannot be claimed: ${this.trouble}` };
     if (this.checkpoints.failing) return { state: 'degraded', reason: 'checkpoints cannot be written' };
@@ -137,7 +135,7 @@ export class RunExecutor {
     return places;
   }
 
-  private leaving(held: HeldRun): void {
+  private leaving(held: ClaimedRun): void {
     held.leaving = true;
     this.lookSoon();
   }
@@ -212,7 +210,7 @@ export class RunExecutor {
     const claim = { owner: this.owner, now: time, leaseUntil, limit };
     const rows = await db.write((trx) => claimRuns(trx, which, claim, workflowId));
     for (const row of rows) {
-      const held = new HeldRun(row, endsAt, which === 'expired');
+      const held = new ClaimedRun(row, endsAt, which === 'expired');
       // Our own lease may have ended while this process was frozen: the older hold must end, too.
       this.held.get(held.id)?.abandon('claimed again');
       this.held.set(held.id, held);

@@ -7,15 +7,15 @@ import type { Database } from '@/platform/db/database.ts';
 import { messageOf } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { monotonic, now } from '@/platform/time/clock.ts';
+import type { ClaimedRun } from './claimed_run.ts';
 import { renewLeases } from './engine_store.ts';
-import type { HeldRun } from './held.ts';
 
 interface Options {
   readonly db: Database;
   readonly log: Logger;
   readonly owner: string;
   readonly leaseMs: number;
-  readonly held: ReadonlyMap<string, HeldRun>;
+  readonly held: ReadonlyMap<string, ClaimedRun>;
 }
 
 export class Leases {
@@ -37,7 +37,7 @@ export class Leases {
   private beat(): void {
     const time = monotonic();
     const { held, leaseMs } = this.options;
-    const due: HeldRun[] = [];
+    const due: ClaimedRun[] = [];
     for (const run of held.values()) {
       if (run.lost) continue;
       if (run.leaseEndsAt <= time) run.abandon('the lease has ended');
@@ -49,7 +49,7 @@ export class Leases {
     });
   }
 
-  private async renew(due: readonly HeldRun[]): Promise<void> {
+  private async renew(due: readonly ClaimedRun[]): Promise<void> {
     const { db, log, owner, leaseMs } = this.options;
     const endsAt = monotonic() + leaseMs;
     const leaseUntil = now() + leaseMs;

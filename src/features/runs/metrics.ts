@@ -1,7 +1,6 @@
 /** What the run engine counts. Workflow names are bounded, so that users cannot grow the metrics without end. */
 import type { Counter, Gauge, Histogram, Metrics } from '@/platform/metrics/instruments.ts';
 import { now } from '@/platform/time/clock.ts';
-import { STEP_TYPES } from './steps/registry.ts';
 import type { QueueNumbers } from './store.ts';
 
 const OUTCOMES = ['completed', 'failed', 'cancelled'] as const;
@@ -11,32 +10,31 @@ type StepOutcome = 'succeeded' | 'failed';
 /** Beyond these, workflows share a series. */
 export const MOST_WORKFLOW_NAMES = 100;
 const OTHER = 'other';
+/** When an executor last looked for work. */
+export const HEARTBEAT = 'ao_worker_heartbeat_timestamp_seconds';
 const BOUNDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 export class RunMetrics {
   private readonly runs: Counter;
-  private readonly steps: Histogram;
+  private readonly durations: Histogram;
   private readonly heartbeat: Gauge;
   private readonly names = new Set<string>();
 
-  constructor(metrics: Metrics) {
+  constructor(private readonly metrics: Metrics) {
     this.runs = metrics.counter('ao_runs_total', {
       help: 'Finished runs by workflow and outcome.',
       labels: ['workflow', 'outcome'],
     });
-    this.steps = metrics.histogram('ao_step_duration_seconds', {
-      help: 'Duration of step attempts by step type and outcome.',
-      labels: ['type', 'outcome'],
-      bounds: BOUNDS,
-      initial: STEP_TYPES.flatMap(({ type }) => [
-        { type, outcome: 'succeeded' },
-        { type, outcome: 'failed' },
-      ]),
-    });
-    this.heartbeat = metrics.gauge('ao_worker_heartbeat_timestamp_seconds', {
+    this.durations = this.declareDurations([]);
+    this.heartbeat = metrics.gauge(HEARTBEAT, {
       help: 'When a run executor of this server last looked for work.',
       merge: 'max',
     });
+  }
+
+  /** Steps of these types may come: from now on their series are there. */
+  steps(types: readonly string[]): void {
+    this.declareDurations(types);
   }
 
   /** Runs of this workflow may come: from now on its series are there. */
@@ -49,11 +47,23 @@ export class RunMetrics {
   }
 
   stepEnded(type: string, outcome: StepOutcome, seconds: number): void {
-    this.steps.observe(seconds, { type, outcome });
+    this.durations.observe(seconds, { type, outcome });
   }
 
   alive(): void {
     this.heartbeat.set(now() / 1000);
+  }
+
+  private declareDurations(types: readonly string[]): Histogram {
+    return this.metrics.histogram('ao_step_duration_seconds', {
+      help: 'Duration of step attempts by step type and outcome.',
+      labels: ['type', 'outcome'],
+      bounds: BOUNDS,
+      initial: types.flatMap((type) => [
+        { type, outcome: 'succeeded' },
+        { type, outcome: 'failed' },
+      ]),
+    });
   }
 
   private bounded(name: string): string {

@@ -1,23 +1,15 @@
 /** Puts runs into the queue, inside the transaction of whatever causes them: they exist exactly if it does. */
 import type { Lead } from '@/features/leads/schema.ts';
 import type { LeadListener } from '@/features/leads/service.ts';
-import type { Trigger } from '@/features/workflows/schema.ts';
 import type { WorkflowRef, WorkflowService } from '@/features/workflows/service.ts';
 import type { Transaction } from '@/platform/db/database.ts';
 import { newId, now } from '@/platform/time/clock.ts';
+import type { RunContext } from './context.ts';
 import type { RunSignals } from './signals.ts';
 import { insertRun } from './store.ts';
 
-/** The column `context` of a run: what it was given, and what its steps have made so far. */
-export interface RunContext {
-  /** Stands in for fields of the stored lead, or for the whole of it. */
-  readonly lead_data?: Readonly<Record<string, unknown>>;
-  readonly context: Readonly<Record<string, unknown>>;
-  readonly steps: Readonly<Record<string, { readonly output: unknown }>>;
-}
-
 export interface NewRun {
-  readonly trigger: Trigger;
+  readonly trigger: string;
   readonly leadId: string | null;
   readonly leadData?: Readonly<Record<string, unknown>> | undefined;
   readonly customContext?: Readonly<Record<string, unknown>> | undefined;
@@ -42,7 +34,7 @@ export class RunQueue implements LeadListener {
     if (now() - this.lastInsertAt < COMMIT_MS) this.options.signals.wake();
   }
 
-  async enqueueForTrigger(trx: Transaction, trigger: Trigger, lead: Lead): Promise<void> {
+  async enqueueForTrigger(trx: Transaction, trigger: string, lead: Lead): Promise<void> {
     for (const workflow of await this.options.workflows.forTrigger(trx, trigger)) {
       await this.enqueue(trx, workflow, { trigger, leadId: lead.id });
     }
@@ -75,6 +67,8 @@ export class RunQueue implements LeadListener {
       created_at: time,
       started_at: null,
       completed_at: null,
+      retried_step: null,
+      retried_attempt: null,
     });
     this.lastInsertAt = time;
     return id;

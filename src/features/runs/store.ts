@@ -1,17 +1,8 @@
 /** Queries of runs for everybody but executors: enqueue, read, cancel, count, clear away. */
-import { type Selectable, sql } from 'kysely';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
 import { prepareWrite } from '@/platform/db/prepared.ts';
-import type { RunAttemptsTable, RunStatus, RunsTable } from '@/platform/db/schema.ts';
 import { lowestId } from '@/platform/time/clock.ts';
-
-export type RunRow = Selectable<RunsTable>;
-export type AttemptRow = Selectable<RunAttemptsTable>;
-
-const UNFINISHED: readonly RunStatus[] = ['queued', 'waiting', 'running'];
-/** Written out, so that SQLite recognises the partial index. */
-const CLAIMABLE = [sql.lit<RunStatus>('queued'), sql.lit<RunStatus>('waiting')];
-const FINISHED: readonly RunStatus[] = ['completed', 'failed', 'cancelled'];
+import { type AttemptRow, CLAIMABLE, FINISHED, type RunRow, type RunStatus, UNFINISHED } from './tables.ts';
 
 /** Compiled once: part of every lead's transaction. */
 export const insertRun = prepareWrite<RunRow>((db, param) =>
@@ -33,6 +24,8 @@ export const insertRun = prepareWrite<RunRow>((db, param) =>
     created_at: param('created_at'),
     started_at: param('started_at'),
     completed_at: param('completed_at'),
+    retried_step: param('retried_step'),
+    retried_attempt: param('retried_attempt'),
   }),
 );
 
@@ -109,6 +102,28 @@ export async function cancelRun(trx: Transaction, id: string, time: number): Pro
     }))
     .where('id', '=', id)
     .where('status', 'in', UNFINISHED)
+    .returningAll()
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/**
+ * Puts a failed run back into the queue, to go on at the step that failed; null when it has not failed. Its attempts so
+ * far stay on record and count no more.
+ */
+export async function retryRun(trx: Transaction, id: string, time: number): Promise<RunRow | null> {
+  const row = await trx
+    .updateTable('runs')
+    .set((eb) => ({
+      status: 'queued',
+      available_at: time,
+      completed_at: null,
+      retried_step: eb.ref('cursor'),
+      retried_attempt: eb.ref('attempt'),
+      fencing_token: eb('fencing_token', '+', 1),
+    }))
+    .where('id', '=', id)
+    .where('status', '=', 'failed')
     .returningAll()
     .executeTakeFirst();
   return row ?? null;

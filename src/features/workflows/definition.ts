@@ -14,8 +14,9 @@ import {
   compileValue,
 } from '@/platform/template/template.ts';
 import type { WorkflowInput } from './schema.ts';
-import { pathProblem } from './scope.ts';
+import { pathProblem, type ScopeRoot } from './scope.ts';
 import type { StepAction, StepCompiler, StepRetry, StepType } from './step.ts';
+import type { TriggerType } from './trigger.ts';
 
 export interface CompiledStep {
   readonly id: string;
@@ -43,17 +44,25 @@ interface Envelope {
   timeout_ms?: number;
 }
 
+/** What definitions may speak of, as features bring it: asked for at each use. */
+export interface Vocabulary {
+  stepTypes(): readonly StepType[];
+  triggers(): readonly TriggerType[];
+  scopeRoots(): readonly ScopeRoot[];
+}
+
 export class Definitions {
-  private readonly types: ReadonlyMap<string, StepType>;
   private readonly checks = new Map<string, ReturnType<typeof TypeCompiler.Compile>>();
 
-  constructor(readonly stepTypes: readonly StepType[]) {
-    this.types = new Map(stepTypes.map((type) => [type.type, type]));
-  }
+  constructor(private readonly vocabulary: Vocabulary) {}
 
   /** Throws 422 that names every field that is wrong. */
   validate(input: WorkflowInput): void {
     const errors: FieldError[] = [];
+    const triggers = this.vocabulary.triggers().map(({ name }) => name);
+    if (!triggers.includes(input.trigger)) {
+      errors.push({ in: 'body', path: '/trigger', message: `Expected one of: ${triggers.join(', ')}` });
+    }
     this.compileSteps(input.steps, (path, message) => errors.push({ in: 'body', path, message }));
     if (errors.length > 0) {
       throw new InvalidRequest('The workflow definition has errors.', { errors: errors.slice(0, 50) });
@@ -76,17 +85,16 @@ export class Definitions {
 
   private compileSteps(steps: readonly RawStep[], report: CompileOptions['report']): CompiledStep[] {
     const earlier = new Set<string>();
+    const types = new Map(this.vocabulary.stepTypes().map((type) => [type.type, type]));
+    const roots = this.vocabulary.scopeRoots();
     return steps.flatMap((step, index) => {
       const pointer = `/steps/${index}`;
       if (earlier.has(step.id)) report(`${pointer}/id`, `the id "${step.id}" is taken by an earlier step`);
-      const type = this.types.get(step.type);
+      const type = types.get(step.type);
       if (!type) {
-        report(
-          `${pointer}/type`,
-          `unknown step type "${step.type}"; known: ${[...this.types.keys()].join(', ')}`,
-        );
+        report(`${pointer}/type`, `unknown step type "${step.type}"; known: ${[...types.keys()].join(', ')}`);
       } else if (this.fits(type, step, pointer, report)) {
-        const action = type.compile(step, compilerAt(pointer, new Set(earlier), report));
+        const action = type.compile(step, compilerAt(pointer, roots, new Set(earlier), report));
         earlier.add(step.id);
         const { retry = {}, timeout_ms = null } = step as RawStep & Envelope;
         if ((retry.base_ms ?? 0) > (retry.max_ms ?? Number.POSITIVE_INFINITY)) {
@@ -120,12 +128,13 @@ export class Definitions {
 
 function compilerAt(
   pointer: string,
+  roots: readonly ScopeRoot[],
   earlier: ReadonlySet<string>,
   report: CompileOptions['report'],
 ): StepCompiler {
   const options = (relative: string): CompileOptions => ({
     pointer: `${pointer}${relative}`,
-    check: (path) => pathProblem(path, earlier),
+    check: (path) => pathProblem(roots, path, earlier),
     report,
   });
   return {

@@ -20,10 +20,14 @@ import {
 import { type WorkflowService, workflowNotFound } from './service.ts';
 
 /** The body as the API document shows it: with the exact shape of every step type. */
-const documentedBody = ({ stepTypes }: WorkflowService) => {
-  const step = Type.Unsafe<unknown>({ oneOf: stepTypes.map(({ schema }) => schema) });
+const documentedBody = ({ vocabulary }: WorkflowService) => {
+  const step = Type.Unsafe<unknown>({ oneOf: vocabulary.stepTypes().map(({ schema }) => schema) });
+  const trigger = {
+    ...WorkflowInput.properties.trigger,
+    enum: vocabulary.triggers().map(({ name }) => name),
+  };
   const exact = Type.Object(
-    { ...WorkflowInput.properties, steps: Type.Array(step, { minItems: 1, maxItems: 100 }) },
+    { ...WorkflowInput.properties, trigger, steps: Type.Array(step, { minItems: 1, maxItems: 100 }) },
     { additionalProperties: false, examples: WorkflowInput.examples },
   );
   const schema = JSON.parse(JSON.stringify(exact));

@@ -2,10 +2,12 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { nullable, pageFields, paging } from '@/platform/schema/parts.ts';
 
-const Trigger = Type.Union([Type.Literal('lead.created'), Type.Literal('manual')], {
+const Trigger = Type.String({
+  minLength: 1,
+  maxLength: 100,
   description: 'What starts a run by itself. Any workflow can also be started by hand.',
+  examples: ['lead.created'],
 });
-export type Trigger = Static<typeof Trigger>;
 
 const fields = {
   name: Type.String({ minLength: 1, maxLength: 100, examples: ['New lead to CRM'] }),

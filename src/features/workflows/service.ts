@@ -9,17 +9,10 @@ import { requireVersion } from '@/platform/db/expected_version.ts';
 import { NotFound } from '@/platform/errors/problem.ts';
 import type { Idempotency, KeyedRequest } from '@/platform/idempotency/idempotency.ts';
 import type { Actor } from '@/platform/identity/principal.ts';
+import type { Contributions } from '@/platform/module/module.ts';
 import { iso, newId, now } from '@/platform/time/clock.ts';
-import { BrokenDefinition, type CompiledWorkflow, Definitions } from './definition.ts';
-import type {
-  Trigger,
-  Workflow,
-  WorkflowInput,
-  WorkflowPage,
-  WorkflowQuery,
-  WorkflowVersion,
-} from './schema.ts';
-import type { StepType } from './step.ts';
+import { BrokenDefinition, type CompiledWorkflow, Definitions, type Vocabulary } from './definition.ts';
+import type { Workflow, WorkflowInput, WorkflowPage, WorkflowQuery, WorkflowVersion } from './schema.ts';
 import {
   countWorkflows,
   deleteWorkflow,
@@ -45,9 +38,7 @@ interface Options {
   readonly db: Database;
   readonly audit: AuditLog;
   readonly idempotency: Idempotency;
-  readonly stepTypes: readonly StepType[];
-  /** Told the name of each workflow that was created or changed, after the commit. */
-  readonly stored: (name: string) => void;
+  readonly contributions: Contributions;
 }
 
 const MOST_COMPILED_KEPT = 500;
@@ -76,13 +67,17 @@ export class WorkflowService {
   private readonly definitions: Definitions;
   private readonly compiled = new Map<string, CompiledWorkflow>();
 
-  constructor(private readonly options: Options) {
-    this.definitions = new Definitions(options.stepTypes);
-  }
+  /** What a definition may speak of. */
+  readonly vocabulary: Vocabulary;
 
-  /** For the API document: what a step may look like. */
-  get stepTypes(): readonly StepType[] {
-    return this.options.stepTypes;
+  constructor(private readonly options: Options) {
+    const { contributions } = options;
+    this.vocabulary = {
+      stepTypes: () => contributions.all('step'),
+      triggers: () => contributions.all('trigger'),
+      scopeRoots: () => contributions.all('scopeRoot'),
+    };
+    this.definitions = new Definitions(this.vocabulary);
   }
 
   async create(actor: Actor, input: WorkflowInput, once: KeyedRequest | null): Promise<Workflow> {
@@ -94,7 +89,7 @@ export class WorkflowService {
       await this.record(trx, actor, 'workflow.created', row);
       return { body: toWorkflow(row, complete(input)) };
     });
-    this.options.stored(answer.body.name);
+    this.stored(answer.body.name);
     return answer.body;
   }
 
@@ -150,7 +145,7 @@ export class WorkflowService {
       await this.record(trx, actor, 'workflow.updated', row);
       return toWorkflow(row, complete(input));
     });
-    this.options.stored(workflow.name);
+    this.stored(workflow.name);
     return workflow;
   }
 
@@ -167,7 +162,7 @@ export class WorkflowService {
    * What a trigger starts, as of this very transaction: a workflow whose creation was acknowledged anywhere
    * misses no lead that comes after. (A cache would miss some for as long as it is old.)
    */
-  forTrigger(trx: Transaction, trigger: Trigger): Promise<WorkflowRef[]> {
+  forTrigger(trx: Transaction, trigger: string): Promise<WorkflowRef[]> {
     return enabledWorkflows(trx, trigger);
   }
 
@@ -189,6 +184,10 @@ export class WorkflowService {
     if (this.compiled.size >= MOST_COMPILED_KEPT && oldest !== undefined) this.compiled.delete(oldest);
     this.compiled.set(key, workflow);
     return workflow;
+  }
+
+  private stored(name: string): void {
+    for (const listener of this.options.contributions.all('workflowStored')) listener(name);
   }
 
   private async lock(trx: Transaction, id: string, expected: readonly number[] | null): Promise<WorkflowRow> {

@@ -1,15 +1,11 @@
 /**
  * The contract of a step type: a schema for its parameters, and how they become something that can be carried out.
- * The step types themselves live with the run engine (`features/runs/steps`); definitions are checked against them.
+ * Each step type lives with the feature that it acts on, as a factory over that feature's service.
  */
 
 import { type Static, type TObject, type TProperties, Type } from '@sinclair/typebox';
-import type { ConnectorService } from '@/features/connectors/service.ts';
-import type { Lead } from '@/features/leads/schema.ts';
-import type { LeadService } from '@/features/leads/service.ts';
 import type { Transaction } from '@/platform/db/database.ts';
 import type { Actor } from '@/platform/identity/principal.ts';
-import type { OutboundClient } from '@/platform/outbound/client.ts';
 import type { Body } from '@/platform/template/body.ts';
 import type { Scope } from '@/platform/template/expression.ts';
 import type { Template } from '@/platform/template/template.ts';
@@ -42,21 +38,19 @@ const common = {
   ),
 };
 
-export interface StepServices {
-  readonly leads: Pick<LeadService, 'get' | 'updateFromRun'>;
-  readonly connectors: Pick<ConnectorService, 'upsert'>;
-  readonly outbound: OutboundClient;
+/** The stored lead of a run, as far as steps know it. */
+export interface StoredLead {
+  readonly id: string;
+  readonly crm_id: string | null;
 }
 
 /** One attempt of one step. */
 export interface StepCall {
-  readonly services: StepServices;
   readonly actor: Actor;
   /** Values for templates: `lead`, `context`, `steps`, `run`, `workflow`. */
   readonly scope: Scope;
   /** As stored now; null when the run has none or it was deleted. */
-  readonly lead: Lead | null;
-  readonly leadId: string | null;
+  readonly lead: StoredLead | null;
   /** The same for every attempt of this step of this run: what makes repeating it safe. */
   readonly idempotencyKey: string;
   /** Longest time of this attempt; the engine waits hardly longer for its result. */

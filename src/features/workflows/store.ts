@@ -1,8 +1,8 @@
 /** Queries of workflows and their versions. Versions are never changed and outlive their workflow: runs need them. */
 import type { Selectable } from 'kysely';
+import type { WorkflowsTable, WorkflowVersionsTable } from '@/features/workflows/tables.ts';
 import type { Reader, Transaction } from '@/platform/db/database.ts';
 import { prepareRead } from '@/platform/db/prepared.ts';
-import type { WorkflowsTable, WorkflowVersionsTable } from '@/platform/db/schema.ts';
 
 export type WorkflowRow = Selectable<WorkflowsTable>;
 export type VersionRow = Selectable<WorkflowVersionsTable>;

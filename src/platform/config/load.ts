@@ -3,15 +3,13 @@
  * each problem with its place: line and column of the file, the variable, or the flag.
  */
 import { readFileSync } from 'node:fs';
-import type { TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
 import type { Variables } from './environment.ts';
 import { JsonMistake, type Place, parseJson } from './json_text.ts';
 import { applyOverrides, type ConfigFlags, fromFlags, fromVariables } from './overrides.ts';
-import { type ConfigProblem, dotted, schemaProblems } from './problems.ts';
-import { type Config, ConfigSchema } from './schema.ts';
-import { soundnessProblems } from './soundness.ts';
+import { dotted, schemaProblems } from './problems.ts';
+import type { Config, ConfigProblem, ConfigSchema } from './schema.ts';
 
 export interface ConfigSources {
   /** Path of a JSON file; without one the defaults stand. */
@@ -66,10 +64,10 @@ function nearestKnown<T>(pointer: string, lookup: ReadonlyMap<string, T>): T | u
 }
 
 /** Throws ConfigRefused, or CommandFailure (exit 2) when the file cannot be read. */
-export function loadConfig({ file, env, flags = {} }: ConfigSources): Config {
+export function loadConfig(config: ConfigSchema, { file, env, flags = {} }: ConfigSources): Config {
   const content: FileContent = file === undefined ? { value: {}, places: new Map() } : readFile(file);
-  const variables = fromVariables(env);
-  const overrides = [...variables.values, ...fromFlags(flags)];
+  const variables = fromVariables(config, env);
+  const overrides = [...variables.values, ...fromFlags(config, flags)];
   const { value, origins } = applyOverrides(content.value, overrides);
   const located = ({ pointer, message }: ConfigProblem): string => {
     const origin = nearestKnown(pointer, origins);
@@ -79,16 +77,16 @@ export function loadConfig({ file, env, flags = {} }: ConfigSources): Config {
     return place ? `${file}:${place.line}:${place.column}: ${message}` : `${file}: ${message}`;
   };
 
-  const candidate = Value.Default(ConfigSchema, Value.Clone(value));
+  const candidate = Value.Default(config.schema, Value.Clone(value));
   const refuse = (problems: readonly ConfigProblem[], others: readonly string[] = []): void => {
     if (problems.length + others.length === 0) return;
     const keys = problems.map(({ pointer }) => dotted(pointer));
     throw new ConfigRefused([...problems.map(located), ...others], keys);
   };
-  refuse(schemaProblems(candidate), variables.problems);
-  const config = candidate as Config;
-  refuse(soundnessProblems(config));
-  return config;
+  refuse(schemaProblems(config, candidate), variables.problems);
+  const loaded = candidate as Config;
+  refuse(config.sections.flatMap(({ problems }) => problems?.(loaded) ?? []));
+  return loaded;
 }
 
 /** The same configuration with passwords replaced, to be shown to people. */
@@ -116,15 +114,22 @@ export function maskedUrl(url: string): string {
 }
 
 /** Which keys differ, as `section.key`: those that can change while running, and those that need a restart. */
-export function changedKeys(before: Config, after: Config): { live: string[]; restart: string[] } {
+export function changedKeys(
+  { sections }: ConfigSchema,
+  before: Config,
+  after: Config,
+): { live: string[]; restart: string[] } {
   const live: string[] = [];
   const restart: string[] = [];
-  for (const [section, { properties }] of Object.entries(ConfigSchema.properties)) {
-    const old = before[section as keyof Config] as Record<string, unknown>;
-    const now = after[section as keyof Config] as Record<string, unknown>;
+  for (const {
+    name: section,
+    schema: { properties },
+  } of sections) {
+    const old: Record<string, unknown> = before[section];
+    const now: Record<string, unknown> = after[section];
     for (const [key, schema] of Object.entries(properties)) {
       if (Bun.deepEquals(old[key], now[key])) continue;
-      ((schema as TSchema)['x-live'] ? live : restart).push(`${section}.${key}`);
+      (schema['x-live'] ? live : restart).push(`${section}.${key}`);
     }
   }
   return { live, restart };

@@ -4,8 +4,7 @@ import type { TSchema } from '@sinclair/typebox';
 import { nearest } from '@/platform/errors/suggestion.ts';
 import { pointerTo } from '@/platform/json/pointer.ts';
 import type { Variables } from './environment.ts';
-import { knownKeys } from './problems.ts';
-import { ConfigSchema } from './schema.ts';
+import { type ConfigSchema, knownKeys } from './schema.ts';
 
 /** Flags of the command line that are configuration, as they were typed. */
 export interface ConfigFlags {
@@ -28,10 +27,8 @@ export interface Overrides {
   readonly problems: readonly string[];
 }
 
-const schemaOf = (section: string, key: string): TSchema | undefined => {
-  const sections: Record<string, { properties: Record<string, TSchema> } | undefined> =
-    ConfigSchema.properties;
-  const properties = sections[section]?.properties;
+const schemaOf = (config: ConfigSchema, section: string, key: string): TSchema | undefined => {
+  const properties = config.sections.find(({ name }) => name === section)?.schema.properties;
   return properties && Object.hasOwn(properties, key) ? properties[key] : undefined;
 };
 
@@ -62,14 +59,14 @@ const collapsed = (name: string): string => name.toUpperCase().replace(/_+/g, '_
 const JWT_SECRETS = ['JWT_SECRET', 'JWT_SECRET_PREVIOUS'];
 
 /** What a variable that is nearly ours was meant to be; null for what may well be somebody else's. */
-function meant(name: string): string | null {
+function meant(config: ConfigSchema, name: string): string | null {
   if (JWT_SECRETS.includes(name.replace(/^AO_/, ''))) return name.startsWith('AO_') ? name.slice(3) : null;
   if (name.startsWith('JW')) {
     const likely = nearest(name, JWT_SECRETS);
     return likely !== null && Math.abs(likely.length - name.length) <= 1 ? likely : null;
   }
   if (!name.startsWith('AO_') || VARIABLE.test(name) || SECRETS.includes(name)) return null;
-  const key = knownKeys()
+  const key = knownKeys(config)
     .map(variableOf)
     .find((known) => collapsed(known) === collapsed(name));
   return key ?? nearest(name, SECRETS);
@@ -81,7 +78,7 @@ const nearlyProduction = (mode: string): boolean =>
   (mode === 'prod' || (Math.abs(mode.length - 10) < 3 && nearest(mode, ['production']) !== null));
 
 /** An empty variable changes nothing: give `""` in quotes for an empty text. */
-export function fromVariables(variables: Variables): Overrides {
+export function fromVariables(config: ConfigSchema, variables: Variables): Overrides {
   const values: Override[] = [];
   const problems: string[] = [];
   const url = variables.DATABASE_URL;
@@ -90,15 +87,15 @@ export function fromVariables(variables: Variables): Overrides {
     problems.push(`AO_ENV: "${variables.AO_ENV}" means nothing; did you mean production?`);
   }
   for (const [name, text] of Object.entries(variables).sort()) {
-    const likely = text ? meant(name) : null;
+    const likely = text ? meant(config, name) : null;
     if (likely) problems.push(`${name} is no variable of this program; did you mean ${likely}?`);
     const [, section = '', key = ''] = VARIABLE.exec(name)?.map((part) => part.toLowerCase()) ?? [];
     if (!key || !text) continue;
-    const schema = schemaOf(section, key);
+    const schema = schemaOf(config, section, key);
     if (schema) {
       values.push({ section, key, value: fromText(text, schema), origin: name });
     } else {
-      const likely = nearest(name, knownKeys().map(variableOf));
+      const likely = nearest(name, knownKeys(config).map(variableOf));
       problems.push(
         `${name}: ${section}.${key} is not a known key${likely ? `; did you mean ${likely}?` : ''}`,
       );
@@ -107,12 +104,12 @@ export function fromVariables(variables: Variables): Overrides {
   return { values, problems };
 }
 
-export function fromFlags(flags: ConfigFlags): Override[] {
+export function fromFlags(config: ConfigSchema, flags: ConfigFlags): Override[] {
   return (['host', 'port', 'workers', 'role'] as const).flatMap((key) => {
     const text = flags[key];
     if (text === undefined) return [];
-    const value = fromText(text, ConfigSchema.properties.server.properties[key]);
-    return [{ section: 'server', key, value, origin: `--${key}` }];
+    const schema = schemaOf(config, 'server', key);
+    return schema ? [{ section: 'server', key, value: fromText(text, schema), origin: `--${key}` }] : [];
   });
 }
 

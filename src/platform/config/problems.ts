@@ -8,13 +8,8 @@ import { type ValueError, ValueErrorType } from '@sinclair/typebox/errors';
 import { Value } from '@sinclair/typebox/value';
 import { nearest } from '@/platform/errors/suggestion.ts';
 import { pointerSegments } from '@/platform/json/pointer.ts';
-import { ConfigSchema } from './schema.ts';
-
-export interface ConfigProblem {
-  /** JSON pointer into the configuration. */
-  readonly pointer: string;
-  readonly message: string;
-}
+import type { ConfigProblem } from './schema.ts';
+import { type ConfigSchema, knownKeys } from './schema.ts';
 
 /** Keys whose value is never shown. */
 export const SECRET_KEYS: ReadonlySet<string> = new Set(['redis.password', 'database.url']);
@@ -71,32 +66,26 @@ function shown(key: string, value: unknown, expected: TSchema): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }
 
-/** Every `section.key` there is. */
-export const knownKeys = (): string[] =>
-  Object.entries(ConfigSchema.properties).flatMap(([section, { properties }]) =>
-    Object.keys(properties).map((key) => `${section}.${key}`),
-  );
-
 /** What the unknown key was probably meant to be: a sibling, else the same word in another section. */
-export function likelyKey(key: string, siblings: readonly string[]): string | null {
+export function likelyKey(config: ConfigSchema, key: string, siblings: readonly string[]): string | null {
   const parts = key.split('.');
   const name = parts.pop() ?? '';
   const sibling = nearest(name, siblings);
   if (sibling) return [...parts, sibling].join('.');
-  return knownKeys().find((known) => known.split('.')[1] === name) ?? null;
+  return knownKeys(config).find((known) => known.split('.')[1] === name) ?? null;
 }
 
-function unknownKey(key: string, siblings: readonly string[]): string {
-  const likely = likelyKey(key, siblings);
+function unknownKey(config: ConfigSchema, key: string, siblings: readonly string[]): string {
+  const likely = likelyKey(config, key, siblings);
   return `${key} is not a known key${likely ? `; did you mean ${likely}?` : ''}`;
 }
 
-function describe(error: ValueError): string {
+function describe(config: ConfigSchema, error: ValueError): string {
   const key = dotted(error.path);
   if (error.type === ValueErrorType.ObjectAdditionalProperties) {
     const { properties, patternProperties } = error.schema as TSchema;
     if (patternProperties) return `${key} does not fit: ${phrase(error.schema)}`;
-    return unknownKey(key, Object.keys(properties ?? {}));
+    return unknownKey(config, key, Object.keys(properties ?? {}));
   }
   if (error.type === ValueErrorType.ObjectRequiredProperty) return `${key} is missing`;
   if (key === '') return `a configuration is an object in { }, not ${shown(key, error.value, error.schema)}`;
@@ -104,10 +93,11 @@ function describe(error: ValueError): string {
 }
 
 /** Where `candidate`, with the defaults filled in, differs from the schema. At most one problem for a place. */
-export function schemaProblems(candidate: unknown): ConfigProblem[] {
+export function schemaProblems(config: ConfigSchema, candidate: unknown): ConfigProblem[] {
   const found = new Map<string, ConfigProblem>();
-  for (const error of Value.Errors(ConfigSchema, candidate)) {
-    if (!found.has(error.path)) found.set(error.path, { pointer: error.path, message: describe(error) });
+  for (const error of Value.Errors(config.schema, candidate)) {
+    if (!found.has(error.path))
+      found.set(error.path, { pointer: error.path, message: describe(config, error) });
   }
   return [...found.values()];
 }

@@ -1,6 +1,6 @@
 /** What every store sees of a database. SQLite and PostgreSQL differ behind this and nowhere else. */
 import type { Kysely } from 'kysely';
-import type { Tables } from './schema.ts';
+import type { Tables } from './tables.ts';
 
 /** Queries inside one transaction. */
 export type Transaction = Kysely<Tables>;

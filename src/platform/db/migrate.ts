@@ -7,12 +7,7 @@ import { CommandFailure, Problem } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { now } from '@/platform/time/clock.ts';
 import type { Database, Reader, Transaction } from './database.ts';
-import { foundations } from './migrations/2026_11_24_foundations.ts';
-import { liquidTemplates } from './migrations/2026_11_26_liquid_templates.ts';
 import { columnTypes, type Migration } from './migrations/migration.ts';
-
-/** In the order in which they run; new ones go to the end. */
-const MIGRATIONS: readonly Migration[] = [foundations, liquidTemplates];
 
 /** Any number that only this program uses: the key of PostgreSQL's advisory lock. */
 const LOCK_KEY = 4_117_201_126;
@@ -20,16 +15,16 @@ const LOCK_KEY = 4_117_201_126;
 /** How long a start waits before it looks again whether another server has migrated. */
 const LOOK_MS = 1_000;
 
-/** Resolves when the schema is up to date. Safe to call from many processes at once. */
-export async function migrate(db: Database, log: Logger): Promise<void> {
-  for (let waited = 0; !(await migrated(db, log)); waited += 1) {
+/** Resolves when `db` has had all `migrations`. Safe to call from many processes at once. */
+export async function migrate(db: Database, migrations: readonly Migration[], log: Logger): Promise<void> {
+  for (let waited = 0; !(await migrated(db, migrations, log)); waited += 1) {
     if (waited === 0) log.info('another server migrates the database, waiting for it');
     await Bun.sleep(LOOK_MS);
   }
 }
 
 /** False when another process is at it: to wait inside PostgreSQL would run into the time-outs of a session. */
-async function migrated(db: Database, log: Logger): Promise<boolean> {
+async function migrated(db: Database, migrations: readonly Migration[], log: Logger): Promise<boolean> {
   const applied = await db.write(async (trx) => {
     // On SQLite the write transaction is the lock.
     if (db.dialect === 'postgres' && !(await lock(trx))) return null;
@@ -39,7 +34,7 @@ async function migrated(db: Database, log: Logger): Promise<boolean> {
         `create table if not exists migrations (id ${text} primary key not null, applied_at ${whole} not null)`,
       )
       .execute(trx);
-    const missing = missingFrom(await appliedIds(trx));
+    const missing = missingFrom(migrations, await appliedIds(trx));
     for (const migration of missing) {
       for (const statement of migration.statements(columnTypes(db.dialect), db.dialect)) {
         await sql.raw(statement).execute(trx);
@@ -66,13 +61,13 @@ async function lock(trx: Transaction): Promise<boolean> {
  * For programs beside the server, which must not change the schema under it. Throws CommandFailure unless it is the
  * one of this program.
  */
-export async function requireCurrentSchema(db: Database): Promise<void> {
+export async function requireCurrentSchema(db: Database, migrations: readonly Migration[]): Promise<void> {
   const applied = await appliedIds(db.read).catch((error) => {
     // A full disk or a database that is away is another trouble than a missing table.
     if (error instanceof Problem) throw error;
     return [];
   });
-  const missing = missingFrom(applied);
+  const missing = missingFrom(migrations, applied);
   if (missing.length === 0) return;
   throw new CommandFailure(
     'the database has not the schema of this version: start the server of this version once, it brings it up to date',
@@ -84,8 +79,9 @@ async function appliedIds(trx: Reader): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-function missingFrom(applied: readonly string[]): Migration[] {
-  const known = new Set(MIGRATIONS.map(({ id }) => id));
+/** In the order of their ids. Throws CommandFailure when the database has had one that this program does not know. */
+function missingFrom(migrations: readonly Migration[], applied: readonly string[]): Migration[] {
+  const known = new Set(migrations.flatMap(({ id, partOf }) => (partOf === undefined ? [id] : [id, partOf])));
   const unknown = applied.filter((id) => !known.has(id));
   if (unknown.length > 0) {
     throw new CommandFailure(
@@ -93,5 +89,7 @@ function missingFrom(applied: readonly string[]): Migration[] {
         'use that version, or restore a backup from before the upgrade',
     );
   }
-  return MIGRATIONS.filter(({ id }) => !applied.includes(id));
+  return migrations
+    .filter(({ id, partOf }) => ![id, partOf].some((each) => each !== undefined && applied.includes(each)))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -1,24 +1,41 @@
-/** The one table of who may do what. */
-import type { Role } from './roles.ts';
+/** Who may do what: each permission belongs to a role and to all with more rights. Features bring their own. */
+import { ROLES, type Role } from './roles.ts';
 
-const VIEWER = ['leads:read', 'workflows:read', 'runs:read', 'crm:read', 'keys:own'] as const;
-const OPERATOR = [...VIEWER, 'leads:write', 'workflows:write', 'runs:write'] as const;
-const ADMIN = [
-  ...OPERATOR,
-  'users:manage',
-  'crm:manage',
-  'audit:read',
-  'audit:backup',
-  'admin:read',
-] as const;
+/** The permissions there are; each feature adds its own by declaration merging. */
+export interface PermissionNames {
+  /** Also what a route asks for that says nothing. */
+  'admin:read': true;
+}
+export type Permission = keyof PermissionNames;
 
-export type Permission = (typeof ADMIN)[number];
+/** For each permission the role with fewest rights that has it. */
+export type Grants = { readonly [P in Permission]?: Role };
 
-export const PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
-  viewer: VIEWER,
-  operator: OPERATOR,
-  admin: ADMIN,
-};
+const PLATFORM: Grants = { 'admin:read': 'admin' };
 
-/** Whether a role includes a permission. */
-export const may = (role: Role, permission: Permission): boolean => PERMISSIONS[role].includes(permission);
+const rank = (role: Role): number => ROLES.indexOf(role);
+
+/** The one table of permissions, out of what the features bring. */
+export class Permissions {
+  private readonly lowest: ReadonlyMap<Permission, Role>;
+
+  constructor(grants: readonly Grants[]) {
+    const all = [...grants, PLATFORM].flatMap((each) => Object.entries(each) as [Permission, Role][]);
+    this.lowest = new Map(all.sort(([, a], [, b]) => rank(b) - rank(a)));
+  }
+
+  /** Whether a role includes a permission. */
+  may(role: Role, permission: Permission): boolean {
+    const lowest = this.lowest.get(permission);
+    return lowest !== undefined && rank(role) <= rank(lowest);
+  }
+
+  /** The permissions of a role; those that every role has come first. */
+  of(role: Role): Permission[] {
+    return [...this.lowest.keys()].filter((permission) => this.may(role, permission));
+  }
+
+  knows(permission: string): boolean {
+    return this.lowest.has(permission as Permission);
+  }
+}

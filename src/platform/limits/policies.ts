@@ -3,7 +3,8 @@
  * (draft-ietf-httpapi-ratelimit-headers-10). A route's own limit goes before that of the role, that before the general one.
  */
 
-import type { Config, LiveConfig, Quota } from '@/platform/config/schema.ts';
+import type { Quota } from '@/platform/config/platform_sections.ts';
+import type { Config, LiveConfig } from '@/platform/config/schema.ts';
 import type { Role } from '@/platform/identity/roles.ts';
 
 export interface LimitPolicy {

@@ -86,3 +86,30 @@ export function toLiquid(source: string): string {
 
 /** `{%` was text. */
 const literal = (text: string): string => text.replaceAll('{%', '{{ "{%" }}');
+
+/** The rewritten JSON; null when nothing changes, so that what needs no change is not even formatted anew. */
+export function rewrittenJson(json: string, rewrite: (value: unknown) => unknown): string | null {
+  const before: unknown = JSON.parse(json);
+  const after = JSON.stringify(rewrite(before));
+  return after === JSON.stringify(before) ? null : after;
+}
+
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);
+
+/** An object with the templates in these of its fields, at any depth, as Liquid. */
+export function liquidFields(value: unknown, fields: readonly string[]): unknown {
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value).map(([name, field]) => [
+    name,
+    fields.includes(name) ? liquidTexts(field) : field,
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function liquidTexts(value: unknown): unknown {
+  if (typeof value === 'string') return toLiquid(value);
+  if (Array.isArray(value)) return value.map(liquidTexts);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, liquidTexts(item)]));
+}

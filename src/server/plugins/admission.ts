@@ -10,7 +10,7 @@ import { Forbidden, TooManyRequests, Unauthorized } from '@/platform/errors/prob
 import { bucketAddress } from '@/platform/http/address.ts';
 import { type Access, contextOf, type RequestContext } from '@/platform/http/context.ts';
 import { DEFAULT_ACCESS, type RouteTable } from '@/platform/http/routes.ts';
-import { may } from '@/platform/identity/permissions.ts';
+import type { Permissions } from '@/platform/identity/permissions.ts';
 import type { Principal } from '@/platform/identity/principal.ts';
 import { LimitPolicies, limitField, waitSeconds } from '@/platform/limits/policies.ts';
 import type { Counter, Metrics } from '@/platform/metrics/instruments.ts';
@@ -28,6 +28,7 @@ interface Bucket {
 
 export interface AdmissionOptions {
   readonly config: LiveConfig;
+  readonly permissions: Pick<Permissions, 'may'>;
   readonly authenticator: { authenticate(credentials: Credentials): Promise<Principal | null> };
   readonly buckets: {
     take(bucket: Bucket): Promise<{ allowed: boolean; remaining: number; retryAfterMs: number }>;
@@ -57,7 +58,7 @@ export class Admission {
     const principal = await this.identify(context, request, route);
     context.principal = principal;
     await this.take(context, request, route, principal);
-    if (access !== 'authenticated' && !may(principal.role, access)) {
+    if (access !== 'authenticated' && !this.options.permissions.may(principal.role, access)) {
       throw new Forbidden(
         `This needs the permission ${access}, which the role ${principal.role} does not have.`,
       );

@@ -3,8 +3,8 @@ import { type AuditFixture, auditOver } from '@test/support/audit.ts';
 import { sqliteOpener } from '@test/support/databases.ts';
 import { until } from '@test/support/wait.ts';
 import { AuditSchedule } from '@/features/audit/schedule.ts';
-import { scheduleFault } from '@/platform/config/soundness.ts';
 import { createLogger } from '@/platform/log/log.ts';
+import { scheduleFault } from '@/platform/time/cron.ts';
 
 const open = sqliteOpener();
 const EVERY_SECOND = '* * * * * *';

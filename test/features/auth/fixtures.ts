@@ -1,6 +1,6 @@
 /** The parts of auth, wired as a server wires them, over a database and fakes that only count. */
 
-import { Value } from '@sinclair/typebox/value';
+import { testConfig } from '@test/support/config.ts';
 import { AuditLog } from '@/features/audit/service.ts';
 import { Authenticator } from '@/features/auth/authenticator.ts';
 import { AuthChanges, type Wire } from '@/features/auth/changes.ts';
@@ -12,7 +12,7 @@ import type { User } from '@/features/auth/schema.ts';
 import { LoginThrottle } from '@/features/auth/throttle.ts';
 import { Tokens } from '@/features/auth/tokens.ts';
 import { UserService } from '@/features/auth/users.ts';
-import { type Config, ConfigSchema, type LiveConfig } from '@/platform/config/schema.ts';
+import type { Config, LiveConfig } from '@/platform/config/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
 import type { Actor } from '@/platform/identity/principal.ts';
 import type { Role } from '@/platform/identity/roles.ts';
@@ -42,7 +42,7 @@ export const ADDRESS = '192.0.2.9';
 export const PASSWORD = 'correct horse battery staple';
 
 export const configWith = (auth: Partial<Config['auth']> = {}): LiveConfig => {
-  const config = Value.Default(ConfigSchema, {}) as Config;
+  const config = testConfig();
   return { current: { ...config, auth: { ...config.auth, ...auth } } };
 };
 

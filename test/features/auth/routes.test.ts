@@ -7,8 +7,8 @@ import { Forbidden, Unauthorized } from '@/platform/errors/problem.ts';
 import { type Access, contextOf, type RequestContext, setContext } from '@/platform/http/context.ts';
 import { RouteTable } from '@/platform/http/routes.ts';
 import { problemOf } from '@/platform/http/thrown.ts';
-import { may } from '@/platform/identity/permissions.ts';
 import { silentLogger } from '@/platform/log/log.ts';
+import { PERMISSIONS } from '@/server/composition.ts';
 import { admission } from '@/server/plugins/admission.ts';
 import { emptied, openAuth, PASSWORD } from './fixtures.ts';
 
@@ -23,7 +23,8 @@ function serve(auth: Auth) {
     if (access === 'public' || context.principal) return;
     context.principal = await auth.authenticator.authenticate(credentials);
     if (!context.principal) throw new Unauthorized('no credentials');
-    if (access !== 'authenticated' && !may(context.principal.role, access)) throw new Forbidden(access);
+    if (access !== 'authenticated' && !PERMISSIONS.may(context.principal.role, access))
+      throw new Forbidden(access);
   };
   const routes = new RouteTable();
   const app = new Elysia({ normalize: false })
@@ -50,7 +51,7 @@ function serve(auth: Auth) {
       return String(error);
     })
     .use(admission({ routes }))
-    .use(authRoutes(auth))
+    .use(authRoutes({ ...auth, permissions: PERMISSIONS }))
     .use(userRoutes(auth));
   routes.fill(app);
   return async (

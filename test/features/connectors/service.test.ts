@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, test } from 'bun:test';
+import { ENCRYPTION_KEY } from '@test/support/core.ts';
 import { forEachDatabase } from '@test/support/databases.ts';
-import { ENCRYPTION_KEY, testEngine, tester } from '@test/support/engine.ts';
+import { testEngine, tester } from '@test/support/engine.ts';
 import { recorder } from '@test/support/recorder.ts';
 import { until } from '@test/support/wait.ts';
 import { credentialKey, seal, unseal } from '@/features/connectors/credentials.ts';
 import type { ConnectorInput } from '@/features/connectors/schema.ts';
+import { Lead } from '@/features/leads/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { InvalidRequest } from '@/platform/errors/problem.ts';
 import { holdStill } from '@/platform/time/clock.ts';
@@ -16,6 +18,8 @@ const input = (over: Partial<ConnectorInput> = {}): ConnectorInput => ({
   ...over,
 });
 const bearer = { type: 'bearer', token: 'very secret' } as const;
+
+const LEAD = [{ name: 'lead', fields: Object.keys(Lead.properties) }];
 
 const call = (scope: object) => ({
   scope: { lead: null, context: {}, ...scope },
@@ -159,7 +163,7 @@ const sent: [Partial<ConnectorInput>, string][] = [
 test.each(sent)('a connector with %j sends %p', async (over, body) => {
   const { compileRest, settingsOf } = await import('@/features/connectors/rest.ts');
   const settings = { ...settingsOf(input()), ...over, url: 'https://crm.example.com/{{lead.email}}' };
-  const request = compileRest(settings, { type: 'none' })({ lead: { email: 'a+"@x.io' } }, 'key');
+  const request = compileRest(settings, { type: 'none' }, LEAD)({ lead: { email: 'a+"@x.io' } }, 'key');
   expect(request.body).toBe(body);
   expect(new Headers(request.headers).get('content-type')).toBe(
     new Headers(over.headers).get('content-type') ?? 'application/json',
@@ -262,7 +266,7 @@ const refusals: [string, Partial<ConnectorInput>, string][] = [
 test.each(refusals)('a connector with %s is refused with the place', async (_, over, path) => {
   const { compileRest, settingsOf } = await import('@/features/connectors/rest.ts');
   try {
-    compileRest(settingsOf(input(over)), over.auth ?? { type: 'none' });
+    compileRest(settingsOf(input(over)), over.auth ?? { type: 'none' }, LEAD);
     throw new Error('was accepted');
   } catch (error) {
     if (!(error instanceof InvalidRequest)) throw error;

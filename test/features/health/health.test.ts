@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, test } from 'bun:test';
-import { testConfig } from '@test/support/hardened.ts';
-import { type CheckOptions, standardChecks, standingWarnings } from '@/features/health/checks.ts';
+import { testConfig } from '@test/support/config.ts';
+import { apiCheck, redisCheck, standingWarnings } from '@/features/health/checks.ts';
 import { HealthService } from '@/features/health/service.ts';
 import { SharedHealth } from '@/features/health/shared.ts';
+import { leadIngestCheck } from '@/features/leads/health.ts';
+import { runnerCheck } from '@/features/runs/health.ts';
 import { RedisLost } from '@/platform/redis/lost.ts';
 import type { RedisCommands } from '@/platform/redis/script.ts';
 import { holdStill } from '@/platform/time/clock.ts';
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const release: (() => void)[] = [];
 afterEach(() => {
@@ -61,6 +61,14 @@ const startClock = () => {
   return clock;
 };
 
+interface CheckOptions {
+  config: { current: ReturnType<typeof testConfig> };
+  redis: Parameters<typeof redisCheck>[0];
+  fleet: Parameters<typeof apiCheck>[0];
+  ingest: Parameters<typeof leadIngestCheck>[0];
+  runner: Pick<Parameters<typeof runnerCheck>[0], 'runs' | 'beat'>;
+}
+
 /** A worker of a server in good order, of which a test breaks some part. */
 function server(broken: Partial<CheckOptions> = {}, clock = startClock(), redis = fakeRedis(clock)) {
   const asked = { pings: 0, figures: 0 };
@@ -75,31 +83,59 @@ function server(broken: Partial<CheckOptions> = {}, clock = startClock(), redis 
     workers_ready: async () => FIGURES.workers_ready,
     workers_wanted: async () => FIGURES.workers_wanted,
   };
-  const options: Mutable<CheckOptions> = {
+  const options: CheckOptions = {
     config: { current: testConfig() },
-    db: {
-      ping: async () => {
-        asked.pings += 1;
-      },
-    },
     redis: { state: 'ready', endpoint: 'localhost:6379', target: FLEET.redis },
     fleet: () => FLEET,
-    sealer: { fault: async () => null },
-    connectors: { health: async () => ({ status: 'not_configured', detail: 'No CRM is configured.' }) },
-    runs: { health: async () => ({ state: 'running', reason: null }), queueDepth: async () => 0 },
-    freeBytes: async () => 1e9,
-    executorBeat: async () => clock.now / 1000,
+    ingest: {
+      db: {
+        ping: async () => {
+          asked.pings += 1;
+        },
+      },
+      freeBytes: async () => 1e9,
+    },
+    runner: {
+      runs: { health: async () => ({ state: 'running', reason: null }), queueDepth: async () => 0 },
+      beat: async () => clock.now / 1000,
+    },
     ...broken,
   };
   const health = new HealthService({
     version: '1.2.3',
-    checks: standardChecks(options),
-    figures,
+    checks: () => [
+      apiCheck(options.fleet),
+      redisCheck(options.redis),
+      leadIngestCheck(options.ingest),
+      runnerCheck({ config: options.config, executor: null, ...options.runner }),
+    ],
+    figures: () =>
+      Object.keys(figures).map((name) => ({
+        name,
+        description: '',
+        example: 1,
+        read: () => figures[name as keyof typeof FIGURES](),
+      })),
     shared: new SharedHealth({ redis, serverId: 'server-1' }),
     warnings: () => standingWarnings(options),
   });
   return { health, options, clock, asked, figures, redis };
 }
+
+/** Executors and a queue of which some answers differ. */
+const runner = (
+  over: Partial<CheckOptions['runner']['runs']>,
+  beat = 1_000,
+): Pick<CheckOptions, 'runner'> => ({
+  runner: {
+    runs: {
+      health: async () => ({ state: 'running', reason: null }),
+      queueDepth: async () => 0,
+      ...over,
+    },
+    beat: async () => beat,
+  },
+});
 
 describe('health', () => {
   test('of a server in good order', async () => {
@@ -109,9 +145,7 @@ describe('health', () => {
       timestamp: '1970-01-01T00:16:40.000Z',
       components: {
         api: 'running',
-        audit: 'running',
         redis: 'ready',
-        crm_connector: 'not_configured',
         lead_ingest: 'ready',
         workflow_runner: 'running',
       },
@@ -212,27 +246,20 @@ describe('health', () => {
       'redis:6379',
     ],
     ['workers are missing', { fleet: () => ({ ...FLEET, workersReady: 3 }) }, 'api', '3 of 4'],
-    ['nothing is sealed', { sealer: { fault: async () => 'events wait' } }, 'audit', 'events wait'],
-    [
-      'the CRM answers badly',
-      { connectors: { health: async () => ({ status: 'degraded', detail: 'The CRM answered 500.' }) } },
-      'crm_connector',
-      'The CRM answered 500.',
-    ],
-    [
-      'too many runs wait',
-      { runs: { health: async () => ({ state: 'running', reason: null }), queueDepth: async () => 1000 } },
-      'workflow_runner',
-      '1000 runs wait',
-    ],
+    ['too many runs wait', runner({ queueDepth: async () => 1000 }), 'workflow_runner', '1000 runs wait'],
     [
       'nobody carries out runs',
-      { runs: { health: async () => ({ state: 'degraded', reason: 'nobody' }), queueDepth: async () => 1 } },
+      runner({ health: async () => ({ state: 'degraded', reason: 'nobody' }) }),
       'workflow_runner',
       'nobody',
     ],
-    ['the disk is full', { freeBytes: async () => 4096 }, 'lead_ingest', 'no room left (4 KiB)'],
-    ['executors hang', { executorBeat: async () => 900 }, 'workflow_runner', 'looked for work for 100 s'],
+    [
+      'the disk is full',
+      { ingest: { db: { ping: async () => undefined }, freeBytes: async () => 4096 } },
+      'lead_ingest',
+      'no room left (4 KiB)',
+    ],
+    ['executors hang', runner({}, 900), 'workflow_runner', 'looked for work for 100 s'],
   ])('is degraded when %s, and says why', async (_what, broken, component, reason) => {
     const answer = await server(broken).health.short();
     expect(answer.status).toBe('degraded');
@@ -242,7 +269,7 @@ describe('health', () => {
 
   test('is unhealthy without the database', async () => {
     const answer = await server({
-      db: { ping: () => Promise.reject(new Error('disk gone')) },
+      ingest: { db: { ping: () => Promise.reject(new Error('disk gone')) }, freeBytes: async () => 1e9 },
     }).health.short();
     expect(answer.status).toBe('unhealthy');
     expect(answer.components.lead_ingest).toBe('unavailable');

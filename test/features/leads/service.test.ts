@@ -1,10 +1,9 @@
 import { beforeEach, describe, expect, test } from 'bun:test';
-import { Value } from '@sinclair/typebox/value';
+import { testConfig } from '@test/support/config.ts';
 import { forEachDatabase } from '@test/support/databases.ts';
 import { AuditLog } from '@/features/audit/service.ts';
 import type { Lead, LeadInput } from '@/features/leads/schema.ts';
 import { type LeadListener, LeadService } from '@/features/leads/service.ts';
-import { ConfigSchema } from '@/platform/config/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { Conflict, InvalidRequest, NotFound, PreconditionFailed } from '@/platform/errors/problem.ts';
 import { Idempotency, type KeyedRequest } from '@/platform/idempotency/idempotency.ts';
@@ -13,7 +12,7 @@ import { holdStill } from '@/platform/time/clock.ts';
 
 const ACTOR: Actor = { type: 'user', id: 'u1', name: 'grace', requestId: 'r1', address: '192.0.2.1' };
 const ALL = { skip: 0, limit: 100 };
-const config = { current: Value.Parse(ConfigSchema, {}) };
+const config = { current: testConfig() };
 const once = (key: string, requestHash = 'h'): KeyedRequest => ({
   scope: 'u1 POST /api/leads',
   key,
@@ -43,7 +42,7 @@ forEachDatabase('leads', (open) => {
       },
     };
     idempotency = new Idempotency({ db, config });
-    leads = new LeadService({ db, audit: new AuditLog({ db }), idempotency, listener });
+    leads = new LeadService({ db, audit: new AuditLog({ db }), idempotency, listeners: () => [listener] });
   });
 
   const create = async (input: LeadInput): Promise<Lead> => (await leads.create(ACTOR, input, null)).data;

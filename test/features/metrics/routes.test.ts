@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { type Hardened, serveHardened, testConfig } from '@test/support/hardened.ts';
+import { testConfig } from '@test/support/config.ts';
+import { type Hardened, serveHardened } from '@test/support/hardened.ts';
 import { requireServices } from '@test/support/services.ts';
 import { until } from '@test/support/wait.ts';
 import { Elysia } from 'elysia';

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { keptBody, parsed } from '@/features/runs/steps/answer.ts';
+import { keptBody, parsed } from '@/features/workflows/steps/answer.ts';
 
 const answer = (body: string) => ({ status: 200, headers: new Headers(), body });
 const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;

@@ -3,7 +3,6 @@ import { sqliteOpener } from '@test/support/databases.ts';
 import { testEngine, tester } from '@test/support/engine.ts';
 import { recorder } from '@test/support/recorder.ts';
 import { until } from '@test/support/wait.ts';
-import { STEP_TYPES } from '@/features/runs/steps/registry.ts';
 import { defineStep } from '@/features/workflows/step.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { StorageFull } from '@/platform/errors/problem.ts';
@@ -66,7 +65,7 @@ test('an executor that cannot renew its lease lets go before another takes the r
         }),
     }),
   });
-  const options = { stepTypes: [...STEP_TYPES, endless], runs: { lease_seconds: 2 } };
+  const options = { stepTypes: [endless], runs: { lease_seconds: 2 } };
   const engine = testEngine(db, options);
   const executor = engine.executor('cut off');
   executor.start();
@@ -83,7 +82,6 @@ test('an executor that cannot renew its lease lets go before another takes the r
 test('one change that cannot be made fails its step and keeps nobody else back', async () => {
   const engine = testEngine(await open(), {
     stepTypes: [
-      ...STEP_TYPES,
       defineStep({
         type: 'broken',
         description: 'Its change always fails.',

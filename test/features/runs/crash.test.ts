@@ -7,6 +7,7 @@ import { migrate } from '@/platform/db/migrate.ts';
 import { openDatabase } from '@/platform/db/open.ts';
 import { serveTurns } from '@/platform/db/turns.ts';
 import { silentLogger } from '@/platform/log/log.ts';
+import { MIGRATIONS } from '@/server/composition.ts';
 
 const EXECUTOR = Bun.fileURLToPath(import.meta.resolve('../../support/executor_process.ts'));
 
@@ -20,7 +21,7 @@ async function cluster() {
     log: silentLogger,
     turns: 'server',
   });
-  await migrate(db, silentLogger);
+  await migrate(db, MIGRATIONS, silentLogger);
   const children: Bun.Subprocess[] = [];
   return {
     db,

@@ -5,9 +5,8 @@ import { recorder } from '@test/support/recorder.ts';
 import { until } from '@test/support/wait.ts';
 import { sql } from 'kysely';
 import type { RunDetail } from '@/features/runs/schema.ts';
-import { STEP_TYPES } from '@/features/runs/steps/registry.ts';
+import type { RunStatus } from '@/features/runs/tables.ts';
 import { defineStep } from '@/features/workflows/step.ts';
-import type { RunStatus } from '@/platform/db/schema.ts';
 import { holdStill, now } from '@/platform/time/clock.ts';
 
 const ended = (status: RunStatus): boolean => ['completed', 'failed', 'cancelled'].includes(status);
@@ -149,7 +148,7 @@ forEachDatabase('the run executor', (open) => {
         },
       }),
     });
-    const e = engine(await open(), { stepTypes: [...STEP_TYPES, hold] });
+    const e = engine(await open(), { stepTypes: [hold] });
     const zombie = e.executor('zombie');
     zombie.start();
     const workflow = await e.workflow([
@@ -286,7 +285,7 @@ forEachDatabase('the run executor', (open) => {
         },
       }),
     });
-    const e = engine(await open(), { stepTypes: [...STEP_TYPES, deaf] });
+    const e = engine(await open(), { stepTypes: [deaf] });
     const first = e.executor('first');
     first.start();
     const workflow = await e.workflow([{ id: 'once', type: 'deaf', retry: { max_attempts: 1 } }]);
@@ -315,6 +314,38 @@ forEachDatabase('the run executor', (open) => {
     await executor.stop(5000);
     expect(await e.runs.get(id)).toMatchObject({ status: 'queued', step_index: 1, attempt: 0 });
     expect(server.calls).toHaveLength(1);
+  });
+
+  test('retries a failed run from the step that failed, under the same key', async () => {
+    let answers = 0;
+    await using server = recorder(({ path }) => {
+      if (path === '/one') return Response.json({});
+      answers += 1;
+      return answers <= 3 ? new Response('away', { status: 503 }) : Response.json({ ok: true });
+    });
+    const e = engine(await open(), { runs: { max_attempts: 3 } });
+    const executor = e.executor('a');
+    executor.start();
+    const workflow = await e.workflow([
+      { id: 'one', type: 'http.request', method: 'POST', url: `${server.url}/one` },
+      { id: 'two', type: 'http.request', method: 'POST', url: `${server.url}/two` },
+    ]);
+    const id = await e.start(workflow.id);
+    expect((await runEnds(e, id)).status).toBe('failed');
+    expect(await e.runs.retry(tester, id)).toEqual({ execution_id: id, status: 'queued' });
+    const run = await runEnds(e, id);
+    await executor.stop(1000);
+    expect(run.status).toBe('completed');
+    expect(run.attempts.map(({ step_id, attempt, outcome }) => [step_id, attempt, outcome])).toEqual([
+      ['one', 1, 'succeeded'],
+      ['two', 1, 'failed'],
+      ['two', 2, 'failed'],
+      ['two', 3, 'failed'],
+      ['two', 4, 'succeeded'],
+    ]);
+    expect(new Set(server.keys())).toEqual(new Set([`${id}:one`, `${id}:two`]));
+    await expect(e.runs.retry(tester, id)).rejects.toThrow('Only a failed run');
+    await expect(e.runs.retry(tester, 'nothing')).rejects.toThrow('There is no run');
   });
 
   test('cancels a queued run and a running one', async () => {

@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test';
 import { forEachDatabase } from '@test/support/databases.ts';
-import { testConfig } from '@test/support/engine.ts';
+import { engineConfig } from '@test/support/engine.ts';
 import { clearOldRuns } from '@/features/runs/retention.ts';
-import type { RunStatus } from '@/platform/db/schema.ts';
+import type { RunStatus } from '@/features/runs/tables.ts';
 import { holdStill, newId, now } from '@/platform/time/clock.ts';
 
 const DAY_MS = 86_400_000;
@@ -66,7 +66,7 @@ forEachDatabase('finished runs', (open) => {
         )
         .execute();
     });
-    expect(await clearOldRuns({ db, config: testConfig({ retention_days: 30 }) })).toBe(430);
+    expect(await clearOldRuns({ db, config: engineConfig({ retention_days: 30 }) })).toBe(430);
     const left = await db.read.selectFrom('runs').select('id').execute();
     expect(left.map(({ id }) => id).sort()).toEqual(kept.map(({ id }) => id).sort());
     const attempts = await db.read.selectFrom('run_attempts').select('run_id').execute();

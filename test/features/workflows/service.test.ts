@@ -141,10 +141,9 @@ const refusals: [string, unknown[], [string, string][]][] = [
   ],
 ];
 test.each(refusals)('a definition with %s is refused with the place', async (_, steps, expected) => {
-  const { Definitions } = await import('@/features/workflows/definition.ts');
-  const { STEP_TYPES } = await import('@/features/runs/steps/registry.ts');
+  const { workflows } = testEngine(await sqlite());
   try {
-    new Definitions(STEP_TYPES).validate(input(steps));
+    await workflows.create(tester, input(steps), null);
     throw new Error('was accepted');
   } catch (error) {
     if (!(error instanceof InvalidRequest)) throw error;

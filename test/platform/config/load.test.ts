@@ -4,8 +4,9 @@ import { join, resolve } from 'node:path';
 import { temporaryFolder } from '@test/support/folder.ts';
 import { changedKeys, loadConfig, masked, maskedUrl } from '@/platform/config/load.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
+import { CONFIG } from '@/server/composition.ts';
 
-type Sources = Partial<Parameters<typeof loadConfig>[0]>;
+type Sources = Partial<Parameters<typeof loadConfig>[1]>;
 
 /** Loads with `content` as the file; `{file}` in expectations stands for its path. */
 async function load(content: unknown, sources: Sources = {}) {
@@ -13,7 +14,7 @@ async function load(content: unknown, sources: Sources = {}) {
   const file = join(folder.path, 'config.json');
   writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
   try {
-    return loadConfig({ file, env: {}, ...sources });
+    return loadConfig(CONFIG, { file, env: {}, ...sources });
   } catch (error) {
     if (!(error instanceof CommandFailure)) throw error;
     expect(error.exitCode).toBe(2);
@@ -29,14 +30,14 @@ const refusal = (content: unknown, sources?: Sources): Promise<string> =>
 
 describe('defaults', () => {
   test('are a complete configuration', () => {
-    const config = loadConfig({ env: {} });
+    const config = loadConfig(CONFIG, { env: {} });
     expect(config.server).toMatchObject({ port: 8000, workers: 4, role: 'all' });
     expect(config.redis).toMatchObject({ allow_fallback: true, required: false, key_prefix: 'ao:' });
   });
 
   test('are not shared between two configurations', () => {
-    loadConfig({ env: {} }).server.trusted_proxies.push('10.0.0.1');
-    expect(loadConfig({ env: {} }).server.trusted_proxies).toEqual([]);
+    loadConfig(CONFIG, { env: {} }).server.trusted_proxies.push('10.0.0.1');
+    expect(loadConfig(CONFIG, { env: {} }).server.trusted_proxies).toEqual([]);
   });
 
   test('fill up the four sections that alone are a file', async () => {
@@ -46,7 +47,7 @@ describe('defaults', () => {
       redis: { host: 'localhost', port: 6379, use_fake_redis: false, allow_fallback: true, required: false },
       monitoring: { queue_depth_warn: 1000 },
     });
-    expect(config).toEqual(loadConfig({ env: {} }));
+    expect(config).toEqual(loadConfig(CONFIG, { env: {} }));
   });
 });
 
@@ -56,16 +57,17 @@ describe('the files that are shipped', () => {
   test('are good, all of them', () => {
     const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
     expect(files).toEqual(['production.json', 'sample_config.json']);
-    for (const file of files) expect(() => loadConfig({ file: join(folder, file), env: {} })).not.toThrow();
+    for (const file of files)
+      expect(() => loadConfig(CONFIG, { file: join(folder, file), env: {} })).not.toThrow();
   });
 
   test('sample_config.json spells out every default', async () => {
     const sample = await Bun.file(join(folder, 'sample_config.json')).json();
-    expect(sample).toEqual(loadConfig({ env: {} }));
+    expect(sample).toEqual(loadConfig(CONFIG, { env: {} }));
   });
 
   test('production.json requires Redis and allows no fallback', () => {
-    const config = loadConfig({ file: join(folder, 'production.json'), env: {} });
+    const config = loadConfig(CONFIG, { file: join(folder, 'production.json'), env: {} });
     expect(config.redis).toMatchObject({ required: true, allow_fallback: false, use_fake_redis: false });
     expect(config.rate_limit.max_requests).toBe(200);
     expect(config.monitoring.queue_depth_warn).toBe(10_000);
@@ -89,7 +91,7 @@ describe('order: defaults < file < environment < flags', () => {
 
   test('an empty variable changes nothing', async () => {
     const env = { AO_SERVER__PORT: '', DATABASE_URL: '', AO_REDIS__KEY_PREFIX: '' };
-    expect(await load({}, { env })).toEqual(loadConfig({ env: {} }));
+    expect(await load({}, { env })).toEqual(loadConfig(CONFIG, { env: {} }));
   });
 
   test('variables hold JSON, or plain words where the key wants text', async () => {
@@ -116,7 +118,7 @@ describe('order: defaults < file < environment < flags', () => {
 
   test('other variables of ours are no configuration', async () => {
     const env = { AO_ENV: 'production', AO_ADMIN_PASSWORD: 'x', AO_ENCRYPTION_KEY: 'y' };
-    expect(await load({}, { env })).toEqual(loadConfig({ env: {} }));
+    expect(await load({}, { env })).toEqual(loadConfig(CONFIG, { env: {} }));
   });
 });
 
@@ -274,7 +276,7 @@ describe('refused, with the place and what would be right:', () => {
   test.each(['JWT_ISSUER', 'JWT_SECRET_KEY', 'JWKS_URL'])(
     'not a variable of somebody else: %s',
     async (name) => {
-      expect(await load({}, { env: { [name]: 'x' } })).toEqual(loadConfig({ env: {} }));
+      expect(await load({}, { env: { [name]: 'x' } })).toEqual(loadConfig(CONFIG, { env: {} }));
     },
   );
 
@@ -306,11 +308,11 @@ describe('refused, with the place and what would be right:', () => {
 
   test('but not a variable of somebody else', () => {
     const env = { AO_BUILD: '5', AO_ENV: 'preproduction', AO_ADMIN_PASSWORD: 'x', AO_ENCRYPTION_KEY: 'y' };
-    expect(loadConfig({ env })).toEqual(loadConfig({ env: {} }));
+    expect(loadConfig(CONFIG, { env })).toEqual(loadConfig(CONFIG, { env: {} }));
   });
 
   test('a file that is not there', () => {
-    const attempt = () => loadConfig({ file: '/nowhere/config.json', env: {} });
+    const attempt = () => loadConfig(CONFIG, { file: '/nowhere/config.json', env: {} });
     expect(attempt).toThrow('the configuration file /nowhere/config.json cannot be read');
   });
 });
@@ -318,11 +320,11 @@ describe('refused, with the place and what would be right:', () => {
 describe('shown to people', () => {
   test('passwords are masked and the rest is as it is', () => {
     const env = { AO_REDIS__PASSWORD: 'hunter2', DATABASE_URL: 'postgres://ao:hunter2@db:5432/ao' };
-    const shown = masked(loadConfig({ env }));
+    const shown = masked(loadConfig(CONFIG, { env }));
     expect(JSON.stringify(shown)).not.toContain('hunter2');
     expect(shown.redis.password).toBe('[masked]');
     expect(shown.database.url).toBe('postgres://ao:[masked]@db:5432/ao');
-    expect(masked(loadConfig({ env: {} }))).toEqual(loadConfig({ env: {} }));
+    expect(masked(loadConfig(CONFIG, { env: {} }))).toEqual(loadConfig(CONFIG, { env: {} }));
   });
 
   test.each([
@@ -337,9 +339,9 @@ describe('shown to people', () => {
 });
 
 test('changes are told apart: those that can be applied now, and those that need a restart', () => {
-  const before = loadConfig({ env: {} });
-  expect(changedKeys(before, loadConfig({ env: {} }))).toEqual({ live: [], restart: [] });
-  const after = loadConfig({
+  const before = loadConfig(CONFIG, { env: {} });
+  expect(changedKeys(CONFIG, before, loadConfig(CONFIG, { env: {} }))).toEqual({ live: [], restart: [] });
+  const after = loadConfig(CONFIG, {
     env: {
       AO_RATE_LIMIT__MAX_REQUESTS: '5',
       AO_RATE_LIMIT__ROLES: '{"viewer": {"max_requests": 1, "window_seconds": 1}}',
@@ -348,7 +350,7 @@ test('changes are told apart: those that can be applied now, and those that need
       AO_REDIS__HOST: 'other',
     },
   });
-  expect(changedKeys(before, after)).toEqual({
+  expect(changedKeys(CONFIG, before, after)).toEqual({
     live: ['rate_limit.max_requests', 'rate_limit.roles', 'log.level'],
     restart: ['server.workers', 'redis.host'],
   });

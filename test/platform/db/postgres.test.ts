@@ -5,9 +5,10 @@ import { freePort } from '@test/support/server.ts';
 import { type Kysely, sql } from 'kysely';
 import { migrate } from '@/platform/db/migrate.ts';
 import { openDatabase } from '@/platform/db/open.ts';
-import type { Tables } from '@/platform/db/schema.ts';
+import type { Tables } from '@/platform/db/tables.ts';
 import { CommandFailure, InvalidRequest, StorageFull, Unavailable } from '@/platform/errors/problem.ts';
 import { silentLogger } from '@/platform/log/log.ts';
+import { MIGRATIONS } from '@/server/composition.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -27,7 +28,7 @@ describeWithPostgres('PostgreSQL', () => {
   test('serves again after its connections were cut', async () => {
     const url = await newPostgresDatabase();
     const db = await open(url);
-    await migrate(db, silentLogger);
+    await migrate(db, MIGRATIONS, silentLogger);
     const cut = db.write(async (trx) => {
       await setHolder(trx, 'a', 'b');
       await cutConnections(url);
@@ -41,7 +42,7 @@ describeWithPostgres('PostgreSQL', () => {
 
   test('tells one of two transactions in a deadlock to try again', async () => {
     const db = await open(await newPostgresDatabase());
-    await migrate(db, silentLogger);
+    await migrate(db, MIGRATIONS, silentLogger);
     await db.write((trx) =>
       trx
         .insertInto('leases')

@@ -12,6 +12,7 @@ import { openDatabase } from '@/platform/db/open.ts';
 import { openSqlite } from '@/platform/db/sqlite/open.ts';
 import { CommandFailure, StorageFull } from '@/platform/errors/problem.ts';
 import { silentLogger } from '@/platform/log/log.ts';
+import { MIGRATIONS } from '@/server/composition.ts';
 
 const open = sqliteOpener();
 
@@ -62,7 +63,7 @@ describe('a transaction', () => {
     const folder = temporaryFolder();
     const options = { url: 'sqlite:x.sqlite3', paths: folder.paths, log: silentLogger, idleLimitMs: 50 };
     const db = await openSqlite(options);
-    await migrate(db, silentLogger);
+    await migrate(db, MIGRATIONS, silentLogger);
     let inner: Promise<void> | undefined;
     const outer = db.write(async (trx) => {
       await writeLead(trx, 'outer');

@@ -1,4 +1,5 @@
 /** Write turns between real processes: fair, and freed by death, silence and absence. */
+
 import { afterEach, describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@test/support/folder.ts';
@@ -10,6 +11,7 @@ import { openDatabase } from '@/platform/db/open.ts';
 import { serveTurns } from '@/platform/db/turns.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import { createLogger, silentLogger } from '@/platform/log/log.ts';
+import { MIGRATIONS } from '@/server/composition.ts';
 
 const WRITER = Bun.fileURLToPath(import.meta.resolve('../../support/writer_process.ts'));
 const HOLDER = Bun.fileURLToPath(import.meta.resolve('../../support/holder_process.ts'));
@@ -47,7 +49,7 @@ async function stage(): Promise<Stage> {
     () => folder.remove(),
     () => turns.close(),
   );
-  await migrate(await open(), silentLogger);
+  await migrate(await open(), MIGRATIONS, silentLogger);
   return { folder, turns, open, lines };
 }
 
@@ -143,7 +145,7 @@ describe('without a server of turns', () => {
     const opening = openDatabase({ ...options, turns: 'server' });
     const turns = await serveTurns(folder.paths.turnsSocket, silentLogger);
     const db = await opening;
-    await migrate(db, silentLogger);
+    await migrate(db, MIGRATIONS, silentLogger);
     await db.close();
     await turns.close();
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { gzipSync } from 'node:zlib';
-import { testConfig } from '@test/support/engine.ts';
+import { engineConfig } from '@test/support/engine.ts';
 import { recorder } from '@test/support/recorder.ts';
 import { parseRanges } from '@/platform/net/ranges.ts';
 import { mayCall } from '@/platform/outbound/addresses.ts';
@@ -53,7 +53,7 @@ const kindOf = async (work: Promise<unknown>): Promise<string> => {
 };
 
 describe('an outgoing call', () => {
-  const config = testConfig();
+  const config = engineConfig();
   const client = new OutboundClient({ config });
   const get = (url: string, over: object = {}) =>
     client.request({ method: 'GET', url, headers: {}, ...over });

@@ -1,9 +1,9 @@
 /** Links and configurations for the tests of this folder. */
 
-import { Value } from '@sinclair/typebox/value';
+import { testConfig } from '@test/support/config.ts';
 import { temporaryFolder } from '@test/support/folder.ts';
 import { startRedis } from '@test/support/redis.ts';
-import { type Config, ConfigSchema } from '@/platform/config/schema.ts';
+import type { Config } from '@/platform/config/schema.ts';
 import type { RedisTarget } from '@/platform/ipc/messages.ts';
 import { takeTokensScript } from '@/platform/limits/take_tokens.ts';
 import { type LogFields, type Logger, silentLogger } from '@/platform/log/log.ts';
@@ -20,7 +20,7 @@ export const embeddedAt = (socketPath: string): RedisTarget => ({
 });
 
 export const redisConfig = (over: Partial<RedisConfig> = {}): RedisConfig => ({
-  ...(Value.Default(ConfigSchema, {}) as Config).redis,
+  ...testConfig().redis,
   host: '127.0.0.1',
   ...over,
 });

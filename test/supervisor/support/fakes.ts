@@ -2,8 +2,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Value } from '@sinclair/typebox/value';
-import { type Config, ConfigSchema } from '@/platform/config/schema.ts';
 import type { ToWorker } from '@/platform/ipc/messages.ts';
 import { createLogger, type Logger } from '@/platform/log/log.ts';
 
@@ -50,16 +48,6 @@ export class Scene implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-/** The default configuration with some values replaced, section by section. */
-export function configWith(over: { [S in keyof Config]?: Partial<Config[S]> } = {}): Config {
-  const config = Value.Parse(ConfigSchema, Value.Default(ConfigSchema, {}));
-  const entries = Object.entries(config).map(([name, section]) => [
-    name,
-    { ...section, ...over[name as keyof Config] },
-  ]);
-  return Value.Parse(ConfigSchema, Object.fromEntries(entries));
 }
 
 /** Whether a process lives; one that only waits for somebody to take note of its death does not. */

@@ -3,11 +3,12 @@
  * is read again on SIGHUP), `journal` and `behaviour` of the workers.
  */
 import { readFileSync } from 'node:fs';
+import { testConfig } from '@test/support/config.ts';
 import { readEnvironment } from '@/platform/config/environment.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import { createLogger } from '@/platform/log/log.ts';
 import { runSupervisor } from '@/supervisor/supervisor.ts';
-import { configWith, FAKE_WORKER } from './fakes.ts';
+import { FAKE_WORKER } from './fakes.ts';
 
 const given = JSON.parse(process.argv[2] ?? '') as Record<
   'dataDir' | 'config' | 'journal' | 'behaviour',
@@ -16,7 +17,7 @@ const given = JSON.parse(process.argv[2] ?? '') as Record<
 
 const readConfig = () => {
   try {
-    return configWith(JSON.parse(readFileSync(given.config, 'utf8')));
+    return testConfig(JSON.parse(readFileSync(given.config, 'utf8')));
   } catch (error) {
     throw new CommandFailure('the file is bad', 2, { cause: error });
   }

@@ -3,12 +3,17 @@ import type { Transaction } from '../database.ts';
 import type { DialectName } from '../executor.ts';
 
 export interface Migration {
-  /** Date and subject. Migrations run in the order of the list in `migrate.ts`; an id never changes once released. */
+  /** Date and subject. Migrations run in the order of their ids; an id never changes once released. */
   readonly id: string;
+  /** An older migration that did the same: a database that has it needs this one no more. */
+  readonly partOf?: string;
   readonly statements: (columns: ColumnTypes, dialect: DialectName) => readonly string[];
   /** What statements cannot say, in the same transaction, after them. Reads rows in bounded batches. */
   readonly apply?: (trx: Transaction) => Promise<void>;
 }
+
+/** The one migration of the first release, before each feature brought its own. */
+export const FOUNDATIONS = '2026_11_24_foundations';
 
 export interface ColumnTypes {
   /** Compared byte by byte on both databases. */

@@ -1,0 +1,17 @@
+/** The metrics of all workers: a few figures in JSON, or the Prometheus exposition. */
+import { defineModule } from '@/platform/module/module.ts';
+import { metricsRoutes } from './routes.ts';
+import { MetricsService } from './service.ts';
+
+export const metricsModule = defineModule({
+  name: 'metrics',
+  needs: ['runs'],
+  open({ metrics, config, fleet, redis, version }, { runs }) {
+    const queueDepth = () => runs.queueDepth();
+    const metricsService = new MetricsService({ metrics, config, fleet, redis, queueDepth, version });
+    return {
+      operationRoutes: () => metricsRoutes({ metricsService, config }),
+      lastJobs: [metricsService.meter],
+    };
+  },
+});
