@@ -5,6 +5,7 @@
  */
 import type { AnyElysia } from 'elysia';
 import type { Logger } from '@/platform/log/log.ts';
+import { settlesWithin } from '@/platform/time/deadline.ts';
 import { dropNewConnections } from './syn_filter.ts';
 
 /** The parts of Elysia's app that listening needs. */
@@ -99,7 +100,7 @@ export class Listener {
     while (this.server.pendingRequests > 0 && performance.now() < deadline) await Bun.sleep(POLL_MS);
     const cutOff = this.server.pendingRequests;
     if (cutOff > 0) await this.server.stop(true);
-    else await Promise.race([stopped, Bun.sleep(deadline - performance.now())]);
+    else await settlesWithin(stopped, Math.max(0, deadline - performance.now()));
     return cutOff;
   }
 }

@@ -8,7 +8,7 @@ import type { AuditLog } from '@/features/audit/service.ts';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import type { Database, Transaction } from '@/platform/db/database.ts';
 import { CommandFailure, Conflict, InvalidRequest, NotFound } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/identity/principal.ts';
+import { type Actor, systemActor } from '@/platform/identity/principal.ts';
 import type { Role } from '@/platform/identity/roles.ts';
 import { worded } from '@/platform/schema/words.ts';
 import { iso, newId, now } from '@/platform/time/clock.ts';
@@ -37,7 +37,7 @@ interface Options {
 }
 
 const FIRST_ADMIN = 'admin';
-const SYSTEM: Actor = { type: 'system', id: null, name: 'server', requestId: null, address: null };
+const SYSTEM = systemActor('server');
 
 const toUser = (row: UserRow): User => ({
   user_id: row.id,

@@ -10,6 +10,7 @@ import { messageOf } from '@/platform/errors/problem.ts';
 import type { BackgroundJob } from '@/platform/jobs/job.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { monotonic, newId, now } from '@/platform/time/clock.ts';
+import { settlesWithin } from '@/platform/time/deadline.ts';
 import { ClockJumps } from '@/platform/time/jumps.ts';
 import type { Leads } from './attempt.ts';
 import { CheckpointWriter } from './checkpoints.ts';
@@ -95,9 +96,9 @@ export class RunExecutor implements BackgroundJob {
     if (this.timer) clearTimeout(this.timer);
     await this.looking;
     const finished = Promise.allSettled(this.walks);
-    await within(finished, graceMs);
+    await settlesWithin(finished, graceMs);
     for (const held of this.held.values()) held.interrupt('the server is stopping');
-    await within(finished, HAND_BACK_MS);
+    await settlesWithin(finished, HAND_BACK_MS);
     await this.leases.stop();
     const left = [...this.held.values()].filter((held) => !held.lost);
     for (const held of left) held.abandon('the server is stopping');
@@ -224,14 +225,4 @@ export class RunExecutor implements BackgroundJob {
     }
     return rows.length;
   }
-}
-
-/** Resolves when `work` is over, after `ms` at the latest. */
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const overdue = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, overdue]);
-  clearTimeout(timer);
 }

@@ -8,19 +8,14 @@ import type { ConnectionOptions } from 'node:tls';
 import { Cluster, type CommonRedisOptions, Redis } from 'ioredis';
 import type { Config } from '@/platform/config/schema.ts';
 import type { RedisTarget } from '@/platform/ipc/messages.ts';
-import { random } from '@/platform/time/clock.ts';
+import { backoffMs } from '@/platform/time/backoff.ts';
 
 export type RedisConfig = Config['redis'];
 export type RedisClient = Redis | Cluster;
 
-const FIRST_RETRY_MS = 50;
-const LONGEST_RETRY_MS = 1000;
-
-/** Doubles up to a second, with jitter so that a fleet does not come back in one instant. */
-function retryDelayMs(attempt: number): number {
-  const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 10));
-  return Math.round(delay * (0.5 + random() / 2));
-}
+/** With jitter, so that a fleet does not come back in one instant. */
+const retryDelayMs = (attempt: number): number =>
+  backoffMs(attempt, { baseMs: 50, maxMs: 1_000, jitter: 0.5 });
 
 const address = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
 
