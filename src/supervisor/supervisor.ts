@@ -110,17 +110,18 @@ class Supervisor {
 
     const turns = await serveTurns(paths.turnsSocket, log);
     resources.defer(() => turns.close());
+    const metrics = openMetrics({ folder: paths.metrics, file: SUPERVISOR_FILE });
+    resources.defer(() => metrics.close());
     const redis = await openRedisSource({
       config: this.config.current.redis,
       paths,
       log,
+      metrics,
       moved: () => this.tellFleetState(redis.target),
     });
     resources.defer(() => redis.close());
     this.goOnUnlessStopped();
 
-    const metrics = openMetrics({ folder: paths.metrics, file: SUPERVISOR_FILE });
-    resources.defer(() => metrics.close());
     const restarts = metrics.counter('ao_worker_restarts_total', {
       help: 'Workers that died unasked and were replaced.',
     });

@@ -59,7 +59,14 @@ export class RunExecutor implements BackgroundJob {
     const { db, log } = options;
     // Unique per life of the executor: its own name in an old lease must not look like its own.
     this.owner = `${options.name}:${newId()}`;
-    this.leases = new Leases({ db, log, owner: this.owner, leaseMs: this.leaseMs, held: this.held });
+    this.leases = new Leases({
+      db,
+      log,
+      metrics: options.metrics.instruments,
+      owner: this.owner,
+      leaseMs: this.leaseMs,
+      held: this.held,
+    });
     this.checkpoints = new CheckpointWriter({
       db,
       log,

@@ -87,7 +87,7 @@ export const runsModule = defineModule({
         runMetrics.steps(contributions.all('step').map(({ type }) => type));
         for (const name of await workflows.names(MOST_WORKFLOW_NAMES)) runMetrics.workflow(name);
       },
-      jobs: [new QueueWatch({ db, config, log, queueDepth }), ...(runsHere ? [executor] : [])],
+      jobs: [new QueueWatch({ db, config, log, metrics, queueDepth }).job, ...(runsHere ? [executor] : [])],
       close: () => signals.close(),
     };
   },
