@@ -1,4 +1,5 @@
 /** The audit log: events, their chain, backups and verification. */
+import { failingJob } from '@/platform/jobs/record.ts';
 import { defineModule } from '@/platform/module/module.ts';
 import { AuditBackups } from './backup.ts';
 import { auditSection } from './config.ts';
@@ -40,7 +41,9 @@ export const auditModule = defineModule({
     return {
       services: { audit, auditSealer: sealer, auditBackups: backups },
       extends: {
-        healthCheck: [auditCheck({ sealer, jobs: [sealer.job, schedule.job] })],
+        healthCheck: [
+          auditCheck({ sealer, failing: () => failingJob(metrics, [sealer.job.name, schedule.job.name]) }),
+        ],
       },
       routes: () => auditRoutes({ db, paths, audit, sealer, backups }),
       jobs: [schedule.job],

@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { messageOf } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
+import { sumOf } from '@/platform/metrics/figures.ts';
 import type { Counter, Gauge, Histogram, Metrics } from '@/platform/metrics/instruments.ts';
 import { monotonic, now } from '@/platform/time/clock.ts';
 
@@ -28,6 +29,7 @@ const OUTCOMES: readonly Outcome[] = ['succeeded', 'failed', 'skipped', 'aborted
 const BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800];
 /** A single failure may be bad luck. */
 const DEGRADED_FROM = 3;
+const IN_A_ROW = 'ao_job_consecutive_failures';
 const SAME_MESSAGE_MS = 60_000;
 const MOST_MESSAGES = 20;
 
@@ -38,8 +40,7 @@ interface Told {
 }
 
 export class JobRecord {
-  /** In a row. */
-  failures = 0;
+  private inARow = 0;
   private lastError = '';
   private lastSuccessAt: number | null = null;
   /** On the monotonic clock; null between rounds. */
@@ -48,6 +49,7 @@ export class JobRecord {
   private readonly rounds: Counter;
   private readonly durations: Histogram;
   private readonly success: Gauge;
+  private readonly failing: Gauge;
 
   constructor(private readonly options: Options) {
     const { metrics, name: job } = options;
@@ -68,6 +70,22 @@ export class JobRecord {
       merge: 'peak',
       initial: [{ job }],
     });
+    this.failing = metrics.gauge(IN_A_ROW, {
+      help: 'Rounds of a background job that have failed in a row, in the process where it is worst.',
+      labels: ['job'],
+      merge: 'max',
+      initial: [{ job }],
+    });
+  }
+
+  /** In a row. */
+  get failures(): number {
+    return this.inARow;
+  }
+
+  private set failures(count: number) {
+    this.inARow = count;
+    this.failing.set(count, { job: this.options.name });
   }
 
   begun(): void {
@@ -109,7 +127,7 @@ export class JobRecord {
   health(isStarted: boolean): JobHealth {
     const { lastSuccessAt } = this;
     if (!isStarted) return { state: 'stopped', reason: null, lastSuccessAt };
-    const reason = this.hanging() ?? this.failing();
+    const reason = this.hanging() ?? this.failedTooOften();
     return { state: reason === null ? 'running' : 'degraded', reason, lastSuccessAt };
   }
 
@@ -119,7 +137,7 @@ export class JobRecord {
     return forMs > hangingAfterMs ? `${name} has been at one round for ${Math.round(forMs / 1000)} s` : null;
   }
 
-  private failing(): string | null {
+  private failedTooOften(): string | null {
     const { name } = this.options;
     if (this.failures < DEGRADED_FROM) return null;
     return `${name} failed ${this.failures} times in a row: ${this.lastError}`;
@@ -132,4 +150,17 @@ export class JobRecord {
     this.rounds.inc({ job, outcome });
     if (outcome !== 'skipped') this.durations.observe(Math.max(0, seconds), { job });
   }
+}
+
+/** Which of these jobs keeps failing in any process of this server, in words; null when none does. */
+export async function failingJob(
+  metrics: Pick<Metrics, 'collect'>,
+  names: readonly string[],
+): Promise<string | null> {
+  const families = await metrics.collect();
+  for (const name of names) {
+    const failures = sumOf(families, IN_A_ROW, ({ job }) => job === name);
+    if (failures >= DEGRADED_FROM) return `${name} failed ${failures} times in a row; the log says why`;
+  }
+  return null;
 }

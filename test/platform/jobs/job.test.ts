@@ -4,6 +4,7 @@ import { ManualTime } from '@test/support/timers.ts';
 import { withoutWaiting } from '@test/support/wait.ts';
 import { Job } from '@/platform/jobs/job.ts';
 import type { JobOptions } from '@/platform/jobs/options.ts';
+import { failingJob } from '@/platform/jobs/record.ts';
 import { createLogger } from '@/platform/log/log.ts';
 import { openMetrics } from '@/platform/metrics/store.ts';
 
@@ -300,4 +301,26 @@ test('the metrics of a job are there from the start, and count what becomes of i
   expect(await values('ao_job_runs_total')).toEqual(runs(2, 1, 1, 1));
   expect(await values('ao_job_duration_seconds')).toEqual([{ job, count: 4, sum: 0 }]);
   metrics.close();
+});
+
+test('a job that keeps failing in one process is known to all', async () => {
+  await using folder = temporaryFolder();
+  const open = (file: number) => openMetrics({ folder: folder.paths.metrics, file });
+  const [here, there] = [open(0), open(1)];
+  using at = scene({ metrics: there });
+  at.work.run = failing;
+  at.job.start();
+  await at.time.pass(2_000);
+  expect(await failingJob(here, ['other_job', 'test_job'])).toBeNull();
+  await at.time.pass(1_000);
+  expect(await failingJob(here, ['other_job', 'test_job'])).toBe(
+    'test_job failed 3 times in a row; the log says why',
+  );
+  expect(await failingJob(here, ['other_job'])).toBeNull();
+  at.work.run = async () => undefined;
+  await at.time.pass(1_000);
+  expect(await failingJob(here, ['test_job'])).toBeNull();
+  await at.job.stop();
+  here.close();
+  there.close();
 });
