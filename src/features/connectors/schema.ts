@@ -48,7 +48,9 @@ const settings = {
   body: Type.Unknown({
     description:
       'JSON in which every text may hold templates, or a text of them; left out: the whole lead. Sent as the header `Content-Type` says: as JSON unless given, as a form for `application/x-www-form-urlencoded`.',
-    examples: [{ email: '{{lead.email}}', name: '{{lead.first_name}} {{lead.last_name}}' }],
+    examples: [
+      { email: '{{lead.email}}', first_name: '{{lead.first_name}}', last_name: '{{lead.last_name}}' },
+    ],
   }),
   id_path: Type.String({
     minLength: 1,
@@ -86,7 +88,7 @@ export const ConnectorInput = Type.Object(
       {
         method: 'PUT',
         url: 'https://crm.example.com/api/contacts/{{lead.email}}',
-        body: { email: '{{lead.email}}', name: '{{lead.first_name}} {{lead.last_name}}' },
+        body: { email: '{{lead.email}}', first_name: '{{lead.first_name}}', last_name: '{{lead.last_name}}' },
         id_path: 'data.id',
         status_url: 'https://crm.example.com/api/ping',
         auth: { type: 'bearer', token: 'the token your CRM gave you' },

@@ -139,3 +139,64 @@ export const LeadPage = Type.Object({
 export type LeadPage = Static<typeof LeadPage>;
 
 export const LeadId = Type.Object({ id: Type.String({ format: 'uuid', description: 'Id of the lead.' }) });
+
+const ChangeKind = Type.Union(
+  [Type.Literal('created'), Type.Literal('updated'), Type.Literal('merged'), Type.Literal('removed')],
+  { description: 'What happened to the lead.', examples: ['updated'] },
+);
+export type ChangeKind = Static<typeof ChangeKind>;
+
+const FieldChanges = Type.Record(
+  Type.String(),
+  Type.Object(
+    { before: Type.Unknown({ examples: ['website'] }), after: Type.Unknown({ examples: ['fair'] }) },
+    { additionalProperties: false },
+  ),
+  {
+    description: 'Each field that changed, by name. Of `custom_fields` only the keys that changed.',
+    examples: [{ phone: { before: null, after: '+44 20 7946 0019' } }],
+  },
+);
+export type FieldChanges = Static<typeof FieldChanges>;
+
+export const LeadTimeline = Type.Object({
+  changes: Type.Array(
+    Type.Object(
+      {
+        id: Type.String({ format: 'uuid' }),
+        kind: ChangeKind,
+        at: Type.String({ format: 'date-time' }),
+        actor: Type.Object(
+          {
+            type: Type.String({ description: '`user`, `anonymous`, `system` or `cli`.', examples: ['user'] }),
+            id: nullable(Type.String(), 'Of the user; null for one that has none.'),
+          },
+          { additionalProperties: false, description: 'Who changed it.' },
+        ),
+        run_id: nullable(Type.String(), 'The run whose step changed it, if one did.'),
+        request_id: nullable(Type.String(), 'As in `X-Request-Id` of the request that changed it.'),
+        version: Type.Integer({ minimum: 1, description: 'Of the lead after the change.' }),
+        changes: FieldChanges,
+      },
+      { additionalProperties: false },
+    ),
+  ),
+  next_cursor: nullable(Type.String(), 'Send it as `cursor` for the changes before these; null at the end.'),
+});
+export type LeadTimeline = Static<typeof LeadTimeline>;
+
+export const TimelineQuery = Type.Object(
+  {
+    // Each entry can be twice as large as a lead.
+    limit: Type.Integer({ default: 50, minimum: 1, maximum: 100, description: 'Most changes to return.' }),
+    cursor: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]{1,15}$',
+        description: '`next_cursor` of the page before this one.',
+        examples: ['1729'],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type TimelineQuery = Static<typeof TimelineQuery>;

@@ -1,8 +1,8 @@
 /** Runs for people and other programs: start by hand, read, cancel, and how the queue is doing. */
 
 import type { AuditLog } from '@/features/audit/service.ts';
+import { leadNotFound } from '@/features/leads/reader.ts';
 import type { LeadService } from '@/features/leads/service.ts';
-import { leadNotFound } from '@/features/leads/service.ts';
 import { type WorkflowService, workflowNotFound } from '@/features/workflows/service.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { Conflict, NotFound } from '@/platform/errors/problem.ts';

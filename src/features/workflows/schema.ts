@@ -35,7 +35,7 @@ const EXAMPLE = {
       type: 'http.request',
       method: 'POST',
       url: 'https://chat.example.com/hooks/sales',
-      body: { text: 'New lead {{lead.first_name}} {{lead.last_name}}: {{steps.crm.output.crm_id}}' },
+      body: { text: '{{lead.last_name | default: lead.email}} is in the CRM: {{steps.crm.output.crm_id}}' },
     },
   ],
 };
