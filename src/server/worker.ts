@@ -3,6 +3,7 @@
  * outlives its supervisor.
  */
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
+import { largestCap } from '@/platform/http/routes.ts';
 import type { WorkerInit } from '@/platform/ipc/messages.ts';
 import { createLogger, type Logger } from '@/platform/log/log.ts';
 import { buildApp } from './app.ts';
@@ -35,10 +36,11 @@ async function serve(
   log: Logger,
 ): Promise<void> {
   const { server } = init.config;
-  const listener = Listener.open(buildApp(worker), {
+  const app = buildApp(worker);
+  const listener = Listener.open(app, {
     host: server.host,
     port: server.port,
-    maxBodyBytes: server.max_body_bytes,
+    maxBodyBytes: Math.max(server.max_body_bytes, largestCap(app)),
     log,
   });
   let draining = false;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { AnyElysia } from 'elysia';
 import type { Config } from '@/platform/config/schema.ts';
 import { Unauthorized } from '@/platform/errors/problem.ts';
+import { largestCap } from '@/platform/http/routes.ts';
 import type { Principal } from '@/platform/identity/principal.ts';
 import { ROLES, type Role } from '@/platform/identity/roles.ts';
 import { createLogger } from '@/platform/log/log.ts';
@@ -88,7 +89,12 @@ export function serveHardened(routes: (metrics: Metrics) => AnyElysia, overrides
     },
     routes(metrics),
   );
-  app.listen({ port: 0, hostname: '127.0.0.1', reusePort: false, maxRequestBodySize: 16_777_216 });
+  app.listen({
+    port: 0,
+    hostname: '127.0.0.1',
+    reusePort: false,
+    maxRequestBodySize: Math.max(16_777_216, largestCap(app)),
+  });
   const url = `http://127.0.0.1:${app.server?.port}`;
   return {
     config,

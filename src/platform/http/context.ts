@@ -31,8 +31,16 @@ export interface RequestContext {
   admit: (route: string, access: Access) => Promise<void>;
 }
 
-/** What a route asks of its caller: nothing, any principal, or a principal with a permission. */
-export type Access = 'public' | 'authenticated' | Permission;
+/**
+ * What a route asks of its caller: nothing, any principal, or a principal with a permission. A `hook` is open to everybody as
+ * far as the server is concerned, and verifies for itself what it gets (a signature, a token in the path); so that nobody
+ * can guess without end, each call takes a token from a bucket that the caller's address has for hooks alone.
+ */
+export type Access = 'public' | 'hook' | 'authenticated' | Permission;
+
+/** Whether a route does not ask for credentials. */
+export const isOpen = (access: Access): access is 'public' | 'hook' =>
+  access === 'public' || access === 'hook';
 
 const contexts = new WeakMap<Request, RequestContext>();
 
