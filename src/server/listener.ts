@@ -24,7 +24,7 @@ interface DrainOptions {
 }
 
 const POLL_MS = 10;
-/** In this time, who is connected already sends his request and gets his answer. */
+/** In this time, whoever is connected already sends their request and gets their answer. */
 const SETTLE_MS = 150;
 /** A backup of a great log takes this long at most between two bytes; so may a client between two requests. */
 const IDLE_SECONDS = 120;

@@ -33,7 +33,7 @@ const knownKey = (usernameKey: string, address: string): string =>
 export class LoginThrottle {
   constructor(private readonly options: Options) {}
 
-  /** Throws 429. The address goes first, so that a stranger at his limit cannot use up a user's attempts. */
+  /** Throws 429. The address goes first, so that a stranger at their limit cannot use up a user's attempts. */
   async attempt(usernameKey: string, address: string): Promise<void> {
     const { login_attempts_per_address, login_attempts_per_user } = this.options.config.current.auth;
     await this.take('login-address', `login:address:${bucketAddress(address)}`, login_attempts_per_address);
