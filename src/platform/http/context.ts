@@ -6,6 +6,7 @@
 import type { Permission } from '@/platform/identity/permissions.ts';
 import type { Actor, Principal } from '@/platform/identity/principal.ts';
 import type { Logger } from '@/platform/log/log.ts';
+import type { OpenStreams } from './open_streams.ts';
 
 export interface RequestContext {
   readonly requestId: string;
@@ -20,6 +21,10 @@ export interface RequestContext {
   principal: Principal | null;
   /** Whether a route that is not public has let the request in. */
   admitted?: boolean;
+  /** What it was admitted for. */
+  access?: Access;
+  /** The event streams of this process, for an answer that is to be one of them. */
+  readonly streams?: OpenStreams;
   /** Fields to send with whatever answer comes (RateLimit, ETag …). */
   readonly responseHeaders: Record<string, string>;
   /** The route pattern once it is known. */
@@ -29,6 +34,8 @@ export interface RequestContext {
    * every route; a route asks it again when only its configuration tells that it is not public.
    */
   admit: (route: string, access: Access) => Promise<void>;
+  /** Whether an admitted request would be admitted now as it was then. Takes no token. */
+  stillAdmitted?(): Promise<boolean>;
 }
 
 /**

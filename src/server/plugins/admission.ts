@@ -72,17 +72,38 @@ export class Admission {
       }
     }
     context.admitted = true;
+    context.access = access;
+  }
+
+  /**
+   * Whether the credentials of an admitted request still prove what they did: the same user in the same role, who may do the
+   * same. Takes no token. Rejects when that cannot be found out.
+   */
+  async stillAdmits({ principal, access = 'public' }: RequestContext, request: Request): Promise<boolean> {
+    if (!principal || isOpen(access)) return true;
+    try {
+      const { id, role } = await this.authenticate(request);
+      const may = access === 'authenticated' || this.options.permissions.may(role, access);
+      return may && id === principal.id && role === principal.role;
+    } catch (error) {
+      if (error instanceof Unauthorized) return false;
+      throw error;
+    }
+  }
+
+  private async authenticate(request: Request): Promise<Principal> {
+    const { config, authenticator, anonymousOperator } = this.options;
+    if (!config.current.auth.enabled) return anonymousOperator;
+    const authorization = request.headers.get('authorization');
+    const apiKey = authorization === null ? request.headers.get('x-api-key') : null;
+    const principal = await authenticator.authenticate({ authorization, apiKey });
+    if (principal) return principal;
+    throw new Unauthorized('Log in and send "Authorization: Bearer …", or send an API key in X-API-Key.');
   }
 
   private async identify(context: RequestContext, request: Request, route: string): Promise<Principal> {
-    const { config, authenticator, anonymousOperator } = this.options;
-    if (!config.current.auth.enabled) return anonymousOperator;
     try {
-      const authorization = request.headers.get('authorization');
-      const apiKey = authorization === null ? request.headers.get('x-api-key') : null;
-      const principal = await authenticator.authenticate({ authorization, apiKey });
-      if (principal) return principal;
-      throw new Unauthorized('Log in and send "Authorization: Bearer …", or send an API key in X-API-Key.');
+      return await this.authenticate(request);
     } catch (error) {
       if (error instanceof Unauthorized) await this.take(context, request, route, null);
       throw error;
