@@ -37,6 +37,7 @@ const PROMISE: Record<string, Least> = {
   'GET /api/runs': 'viewer',
   'GET /api/runs/{id}': 'viewer',
   'POST /api/runs/{id}/cancel': 'operator',
+  'POST /api/runs/{id}/retry': 'operator',
   'GET /api/crm/status': 'viewer',
   'GET /api/crm/config': 'admin',
   'POST /api/crm/config': 'admin',

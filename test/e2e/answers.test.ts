@@ -1,4 +1,5 @@
 /** One good answer of every documented operation, and its usual refusals, each held to the document. */
+
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { ApiDocument } from '@test/support/openapi.ts';
 import {
@@ -7,6 +8,7 @@ import {
   type RunningServer,
   startServer,
 } from '@test/support/server.ts';
+import { until } from '@test/support/wait.ts';
 
 type Json = Record<string, string>;
 
@@ -132,6 +134,17 @@ test('workflows, runs and the CRM', async () => {
   await call('GET /api/runs/{id}', 200, { places: run });
   await call('POST /api/runs/{id}/cancel', 200, { places: run });
   await call('POST /api/runs/{id}/cancel', 409, { places: run });
+  const failing = { ...input, steps: [{ id: 'crm', type: 'crm.upsert', retry: { max_attempts: 1 } }] };
+  const fails = id(await call('POST /api/workflows', 201, { body: failing }));
+  const failed = id(await call('POST /api/workflows/trigger', 202, { body: { workflow_id: fails.id } }));
+  await until(async () => {
+    const { text } = await server.request('GET', `/api/runs/${failed.id}`, {
+      token: await server.adminToken(),
+    });
+    return JSON.parse(text).status === 'failed';
+  });
+  await call('POST /api/runs/{id}/retry', 202, { places: failed });
+  await call('POST /api/runs/{id}/retry', 409, { places: run });
   const off = { ...input, enabled: false };
   await call('PUT /api/workflows/{id}', 200, { places, body: off });
   await call('PUT /api/workflows/{id}', 412, { places, body: off, headers: { 'if-match': '"1"' } });

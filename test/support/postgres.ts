@@ -101,6 +101,8 @@ export class PrivatePostgres {
       `port=${this.port}`,
       'listen_addresses=127.0.0.1',
       `unix_socket_directories=${this.folder}`,
+      // Suites close their databases at their end, not after each test.
+      'max_connections=400',
     ];
     const postgres = [join(this.programs, 'postgres'), '-D', this.data];
     // The shell outlives neither the server nor this process: the end of its input is the end of us.

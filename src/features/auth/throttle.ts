@@ -50,7 +50,7 @@ export class LoginThrottle {
 
   /**
    * Whether a refused attempt is to be written down: the first of an address in a minute is. Every one would let
-   * a stranger fill the audit log as fast as he can send.
+   * a stranger fill the audit log as fast as they can send.
    */
   async worthNoting(address: string): Promise<boolean> {
     const key = `login:noted:${bucketAddress(address)}`;

@@ -120,7 +120,7 @@ export class UserService {
     );
   }
 
-  /** Ends their tokens for good and suspends their API keys. */
+  /** Ends the user's tokens for good and suspends their API keys. */
   deactivate(actor: Actor, id: string): Promise<User> {
     return this.change(actor, id, 'user.deactivated', (row) =>
       row.active === 0 ? null : { change: { active: 0, token_generation: nextGeneration(row) } },

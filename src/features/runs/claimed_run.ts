@@ -25,7 +25,8 @@ export class ClaimedRun {
   ) {
     this.id = row.id;
     this.token = row.fencing_token;
-    this.state = { cursor: row.cursor, attempt: row.attempt };
+    const forgiven = row.retried_step === row.cursor ? (row.retried_attempt ?? 0) : 0;
+    this.state = { cursor: row.cursor, attempt: row.attempt, forgiven };
     this.context = JSON.parse(row.context);
     this.outputsSize = JSON.stringify(this.context.steps).length;
   }

@@ -7,6 +7,7 @@ import { RunExecutor } from './executor.ts';
 import { runnerCheck } from './health.ts';
 import { HEARTBEAT, MOST_WORKFLOW_NAMES, RunMetrics, registerQueueMetrics } from './metrics.ts';
 import { runsTables } from './migrations/2026_11_24_runs.ts';
+import { runRetries } from './migrations/2026_11_26_run_retries.ts';
 import { RunQueue } from './queue.ts';
 import { QueueWatch } from './queue_watch.ts';
 import { clearOldRuns } from './retention.ts';
@@ -33,7 +34,7 @@ export const runsModule = defineModule({
   name: 'runs',
   config: runsSection,
   permissions: { 'runs:read': 'viewer', 'runs:write': 'operator' },
-  migrations: [runsTables],
+  migrations: [runsTables, runRetries],
   needs: ['audit', 'idempotency', 'workflows', 'leads'],
   provides: ['runs', 'runQueue', 'runSignals'],
   open(core, { audit, idempotency, workflows, leads }, contributions) {

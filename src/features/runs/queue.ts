@@ -67,6 +67,8 @@ export class RunQueue implements LeadListener {
       created_at: time,
       started_at: null,
       completed_at: null,
+      retried_step: null,
+      retried_attempt: null,
     });
     this.lastInsertAt = time;
     return id;

@@ -6,6 +6,7 @@ import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
 import { keyedRequestOf } from '@/platform/http/keyed_request.ts';
 import {
+  Retried,
   Run,
   RunDetail,
   RunId,
@@ -72,6 +73,25 @@ export const runRoutes = ({ runs }: { runs: RunService }) =>
         description: 'With every attempt of every step.',
       },
     })
+    .post(
+      '/runs/:id/retry',
+      ({ request, params, set }) => {
+        set.status = 202;
+        return runs.retry(actorOf(request), params.id);
+      },
+      {
+        access: 'runs:write',
+        params: RunId,
+        response: { 202: Retried },
+        detail: {
+          operationId: 'retryRun',
+          summary: 'Retry a failed run',
+          description:
+            'Goes on at the step that failed, with as many attempts as before and the same idempotency key; finished steps are not repeated.',
+          'x-refusals': { 409: 'The run has not failed.' },
+        },
+      },
+    )
     .post('/runs/:id/cancel', ({ request, params }) => runs.cancel(actorOf(request), params.id), {
       access: 'runs:write',
       params: RunId,

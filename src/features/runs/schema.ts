@@ -107,6 +107,12 @@ export const RunDetail = Type.Object(
 );
 export type RunDetail = Static<typeof RunDetail>;
 
+export const Retried = Type.Object({
+  execution_id: Type.String(),
+  status: Type.Literal('queued'),
+});
+export type Retried = Static<typeof Retried>;
+
 export const RunQuery = Type.Object(
   {
     workflow_id: Type.Optional(

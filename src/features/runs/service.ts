@@ -14,7 +14,16 @@ import { keptFor } from '@/platform/time/kept.ts';
 import type { RunnerHealth } from './health.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { RunQueue } from './queue.ts';
-import type { Run, RunDetail, RunPage, RunQuery, Triggered, TriggerInput, WorkflowStatus } from './schema.ts';
+import type {
+  Retried,
+  Run,
+  RunDetail,
+  RunPage,
+  RunQuery,
+  Triggered,
+  TriggerInput,
+  WorkflowStatus,
+} from './schema.ts';
 import type { RunSignals } from './signals.ts';
 import {
   attemptsOf,
@@ -24,6 +33,7 @@ import {
   type ListedRun,
   pageOfRuns,
   queueNumbers,
+  retryRun,
 } from './store.ts';
 
 interface Options {
@@ -163,6 +173,22 @@ export class RunService {
     );
     metrics.runEnded(name, 'cancelled');
     return toRun(row);
+  }
+
+  /** A failed run goes on at the step that failed, with new attempts under the same idempotency key. */
+  async retry(actor: Actor, id: string): Promise<Retried> {
+    const { db, audit, signals } = this.options;
+    await db.write(async (trx) => {
+      if (!(await retryRun(trx, id, now()))) {
+        const there = await findRun(trx, id);
+        throw there
+          ? new Conflict(`Only a failed run can be retried: this one is ${there.status}.`)
+          : runNotFound(id);
+      }
+      await audit.record(trx, { actor, action: 'run.retried', target: { type: 'run', id } });
+    });
+    signals.wake();
+    return { execution_id: id, status: 'queued' };
   }
 
   /** Runs that wait for an executor: queued ones and those whose delay or retry is due. */

@@ -13,6 +13,8 @@ import { random } from '@/platform/time/clock.ts';
 export interface RunState {
   readonly cursor: number;
   readonly attempt: number;
+  /** Of these, the ones made before the run was retried by hand: they count no more. */
+  readonly forgiven: number;
 }
 
 export type Outcome =
@@ -75,19 +77,20 @@ export function afterAttempt(
   const { now, handBack, isLast } = options;
   const goOn: RunStatus = handBack ? 'queued' : 'running';
   if (outcome.kind === 'succeeded') {
-    const next = { cursor: state.cursor + 1, attempt: 0, error: null };
+    const next = { cursor: state.cursor + 1, attempt: 0, forgiven: 0, error: null };
     if (outcome.resumeAt !== null && outcome.resumeAt > now) {
       return { ...next, status: 'waiting', availableAt: outcome.resumeAt };
     }
     return { ...next, status: isLast ? 'completed' : goOn, availableAt: now };
   }
   const attempt = state.attempt + 1;
-  const next = { cursor: state.cursor, attempt, error: outcome.error };
-  if (!outcome.transient || attempt >= options.retry.maxAttempts) {
+  const counted = attempt - state.forgiven;
+  const next = { ...state, attempt, error: outcome.error };
+  if (!outcome.transient || counted >= options.retry.maxAttempts) {
     return { ...next, status: 'failed', availableAt: now };
   }
   if (outcome.lost) return { ...next, status: goOn, availableAt: now };
-  const delayMs = retryDelayMs(attempt, options.retry, outcome.retryAfterMs);
+  const delayMs = retryDelayMs(counted, options.retry, outcome.retryAfterMs);
   return { ...next, status: 'waiting', availableAt: now + delayMs };
 }
 

@@ -146,7 +146,7 @@ export class StepLoop {
       log.info('a run was taken over or cancelled meanwhile', { run: held.id });
       return saved;
     }
-    held.state = { cursor: next.cursor, attempt: next.attempt };
+    held.state = { cursor: next.cursor, attempt: next.attempt, forgiven: next.forgiven };
     held.context = context;
     if (ended) metrics.runEnded(workflow.name, ended);
     return saved;

@@ -24,6 +24,8 @@ export const insertRun = prepareWrite<RunRow>((db, param) =>
     created_at: param('created_at'),
     started_at: param('started_at'),
     completed_at: param('completed_at'),
+    retried_step: param('retried_step'),
+    retried_attempt: param('retried_attempt'),
   }),
 );
 
@@ -100,6 +102,28 @@ export async function cancelRun(trx: Transaction, id: string, time: number): Pro
     }))
     .where('id', '=', id)
     .where('status', 'in', UNFINISHED)
+    .returningAll()
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/**
+ * Puts a failed run back into the queue, to go on at the step that failed; null when it has not failed. Its attempts so
+ * far stay on record and count no more.
+ */
+export async function retryRun(trx: Transaction, id: string, time: number): Promise<RunRow | null> {
+  const row = await trx
+    .updateTable('runs')
+    .set((eb) => ({
+      status: 'queued',
+      available_at: time,
+      completed_at: null,
+      retried_step: eb.ref('cursor'),
+      retried_attempt: eb.ref('attempt'),
+      fencing_token: eb('fencing_token', '+', 1),
+    }))
+    .where('id', '=', id)
+    .where('status', '=', 'failed')
     .returningAll()
     .executeTakeFirst();
   return row ?? null;

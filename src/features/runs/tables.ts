@@ -26,6 +26,9 @@ export interface RunsTable {
   created_at: number;
   started_at: number | null;
   completed_at: number | null;
+  /** The step at which the run was last retried by hand, and the attempts made of it until then. */
+  retried_step: number | null;
+  retried_attempt: number | null;
 }
 
 export interface RunAttemptsTable {

@@ -316,6 +316,38 @@ forEachDatabase('the run executor', (open) => {
     expect(server.calls).toHaveLength(1);
   });
 
+  test('retries a failed run from the step that failed, under the same key', async () => {
+    let answers = 0;
+    await using server = recorder(({ path }) => {
+      if (path === '/one') return Response.json({});
+      answers += 1;
+      return answers <= 3 ? new Response('away', { status: 503 }) : Response.json({ ok: true });
+    });
+    const e = engine(await open(), { runs: { max_attempts: 3 } });
+    const executor = e.executor('a');
+    executor.start();
+    const workflow = await e.workflow([
+      { id: 'one', type: 'http.request', method: 'POST', url: `${server.url}/one` },
+      { id: 'two', type: 'http.request', method: 'POST', url: `${server.url}/two` },
+    ]);
+    const id = await e.start(workflow.id);
+    expect((await runEnds(e, id)).status).toBe('failed');
+    expect(await e.runs.retry(tester, id)).toEqual({ execution_id: id, status: 'queued' });
+    const run = await runEnds(e, id);
+    await executor.stop(1000);
+    expect(run.status).toBe('completed');
+    expect(run.attempts.map(({ step_id, attempt, outcome }) => [step_id, attempt, outcome])).toEqual([
+      ['one', 1, 'succeeded'],
+      ['two', 1, 'failed'],
+      ['two', 2, 'failed'],
+      ['two', 3, 'failed'],
+      ['two', 4, 'succeeded'],
+    ]);
+    expect(new Set(server.keys())).toEqual(new Set([`${id}:one`, `${id}:two`]));
+    await expect(e.runs.retry(tester, id)).rejects.toThrow('Only a failed run');
+    await expect(e.runs.retry(tester, 'nothing')).rejects.toThrow('There is no run');
+  });
+
   test('cancels a queued run and a running one', async () => {
     await using server = recorder(() => Bun.sleep(5000).then(() => Response.json({})));
     const e = engine(await open());

@@ -19,7 +19,7 @@ const jitter = (fraction: number): void => {
 };
 
 describe('the state of a run after an attempt', () => {
-  const state = { cursor: 1, attempt: 0 };
+  const state = { cursor: 1, attempt: 0, forgiven: 0 };
   const cases: [string, Outcome, object, object, object][] = [
     ['goes on', good, state, {}, { cursor: 2, attempt: 0, status: 'running', error: null }],
     ['is over behind the last step', good, state, { isLast: true }, { cursor: 2, status: 'completed' }],
@@ -52,7 +52,34 @@ describe('the state of a run after an attempt', () => {
       {},
       { cursor: 1, attempt: 1, status: 'waiting', error: 'no' },
     ],
-    ['fails after the last attempt', bad(), { cursor: 1, attempt: 2 }, {}, { attempt: 3, status: 'failed' }],
+    [
+      'fails after the last attempt',
+      bad(),
+      { cursor: 1, attempt: 2, forgiven: 0 },
+      {},
+      { attempt: 3, status: 'failed' },
+    ],
+    [
+      'counts attempts anew after a retry by hand, and goes on numbering them',
+      bad(),
+      { cursor: 1, attempt: 3, forgiven: 3 },
+      {},
+      { attempt: 4, forgiven: 3, status: 'waiting' },
+    ],
+    [
+      'fails after the last attempt since a retry by hand',
+      bad(),
+      { cursor: 1, attempt: 5, forgiven: 3 },
+      {},
+      { attempt: 6, status: 'failed' },
+    ],
+    [
+      'forgets the retry with the next step',
+      good,
+      { cursor: 1, attempt: 3, forgiven: 3 },
+      {},
+      { cursor: 2, attempt: 0, forgiven: 0 },
+    ],
     [
       'fails at once for what cannot pass',
       bad({ transient: false }),
@@ -70,7 +97,7 @@ describe('the state of a run after an attempt', () => {
     [
       'fails when its worker was lost in the last attempt',
       bad({ lost: true }),
-      { cursor: 1, attempt: 2 },
+      { cursor: 1, attempt: 2, forgiven: 0 },
       {},
       { attempt: 3, status: 'failed' },
     ],
@@ -108,14 +135,14 @@ describe('the wait before a retry', () => {
 test('an attempt is recorded under its number', () => {
   const step = { id: 's', type: 'delay' };
   const times = { startedAt: 1, finishedAt: 2 };
-  expect(attemptRow('r', { cursor: 4, attempt: 1 }, step, bad(), times)).toMatchObject({
+  expect(attemptRow('r', { cursor: 4, attempt: 1, forgiven: 0 }, step, bad(), times)).toMatchObject({
     step_index: 4,
     attempt: 2,
     outcome: 'failed',
     error: 'no',
     output: null,
   });
-  expect(attemptRow('r', { cursor: 0, attempt: 0 }, step, good, times)).toMatchObject({
+  expect(attemptRow('r', { cursor: 0, attempt: 0, forgiven: 0 }, step, good, times)).toMatchObject({
     output: '1',
     error: null,
   });
