@@ -5,6 +5,7 @@
 import { type AnyElysia, Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { nearest } from '@/platform/errors/suggestion.ts';
+import type { OpenStreams } from '@/platform/http/open_streams.ts';
 import { RouteTable } from '@/platform/http/routes.ts';
 import { asPattern } from '@/platform/limits/policies.ts';
 import type { LineBuffer } from '@/platform/log/lines.ts';
@@ -25,6 +26,8 @@ export interface HardeningOptions extends AdmissionOptions {
   readonly config: LiveConfig;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Where event streams are kept; whoever closes the port ends them. */
+  readonly streams: OpenStreams;
   readonly audit: AuditOptions['audit'];
   readonly version: string;
   /** Where access lines go; standard output unless given. */
@@ -34,7 +37,7 @@ export interface HardeningOptions extends AdmissionOptions {
 /** The app that serves `routes`, hardened. */
 export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia {
   registerFormats();
-  const { config, log, metrics, audit, version, accessLines } = options;
+  const { config, log, metrics, streams, audit, version, accessLines } = options;
   const table = new RouteTable();
   const gate = new Admission(options);
   const counting = requestMetrics({ metrics });
@@ -53,7 +56,9 @@ export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia 
         config,
         log,
         peerOf,
+        streams,
         admit: (context, request, route, access) => gate.admit(context, request, route, access),
+        stillAdmits: (context, request) => gate.stillAdmits(context, request),
       }),
     )
     .use(counting.plugin)

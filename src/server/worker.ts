@@ -3,6 +3,8 @@
  * outlives its supervisor.
  */
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
+import { OpenStreams } from '@/platform/http/open_streams.ts';
+import { largestCap } from '@/platform/http/routes.ts';
 import type { WorkerInit } from '@/platform/ipc/messages.ts';
 import { createLogger, type Logger } from '@/platform/log/log.ts';
 import { buildApp } from './app.ts';
@@ -35,10 +37,13 @@ async function serve(
   log: Logger,
 ): Promise<void> {
   const { server } = init.config;
-  const listener = Listener.open(buildApp(worker), {
+  const streams = new OpenStreams(worker.core);
+  const app = buildApp(worker, streams);
+  const listener = Listener.open(app, {
     host: server.host,
     port: server.port,
-    maxBodyBytes: server.max_body_bytes,
+    maxBodyBytes: Math.max(server.max_body_bytes, largestCap(app)),
+    streams,
     log,
   });
   let draining = false;

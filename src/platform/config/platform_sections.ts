@@ -52,6 +52,13 @@ const Server = section(
         description: 'Addresses or CIDR ranges whose X-Forwarded-For is believed.',
       }),
     ),
+    max_event_streams: live(integer(1000, 1, 100_000, 'Most event streams that one worker keeps open.')),
+    max_event_streams_per_user: live(
+      integer(10, 1, 10_000, 'Most of them that one user, or one address without a user, may have.'),
+    ),
+    event_stream_heartbeat_seconds: live(
+      integer(15, 1, 60, 'Silence on an event stream after which a comment keeps its connection alive.'),
+    ),
     idempotency_hours: integer(24, 1, 720, 'How long the answer to an Idempotency-Key is kept.'),
   },
   'The HTTP server and its worker processes.',

@@ -1,6 +1,6 @@
 /** The answers that any route may give without saying so, described once. */
 import { Type } from '@sinclair/typebox';
-import type { Access } from '@/platform/http/context.ts';
+import { type Access, isOpen } from '@/platform/http/context.ts';
 
 export const PROBLEM_SCHEMA = Type.Object(
   {
@@ -92,7 +92,7 @@ const answer = (
 
 /** Only where the route itself says so. */
 const named = (): boolean => false;
-const guarded = ({ access }: Trait): boolean => access !== 'public';
+const guarded = ({ access }: Trait): boolean => !isOpen(access);
 
 export const ERROR_RESPONSES = [
   answer('400', 'MalformedRequest', 'The request is not well-formed.', ({ takesInput }) => takesInput),
@@ -101,7 +101,7 @@ export const ERROR_RESPONSES = [
     '403',
     'Forbidden',
     'The role of the caller does not permit it.',
-    ({ access }) => access !== 'public' && access !== 'authenticated',
+    (trait) => guarded(trait) && trait.access !== 'authenticated',
   ),
   answer('404', 'NotFound', 'There is no such thing.', ({ namesOne }) => namesOne),
   answer(
@@ -117,14 +117,21 @@ export const ERROR_RESPONSES = [
     ({ conditional }) => conditional,
   ),
   answer('413', 'PayloadTooLarge', 'The body is too large.', ({ takesBody }) => takesBody),
-  answer('415', 'UnsupportedMediaType', 'The body is not JSON.', ({ takesBody }) => takesBody),
+  answer(
+    '415',
+    'UnsupportedMediaType',
+    'The body is of a media type that is not taken here.',
+    ({ takesBody }) => takesBody,
+  ),
   answer('416', 'RangeNotSatisfiable', 'The range begins behind the end.', named),
   answer('422', 'InvalidRequest', 'Some fields are not valid.', ({ takesInput }) => takesInput),
-  answer('429', 'TooManyRequests', 'The limit is used up.', (trait) => guarded(trait) || trait.takesBody, [
-    'Retry-After',
-    'RateLimit',
-    'RateLimit-Policy',
-  ]),
+  answer(
+    '429',
+    'TooManyRequests',
+    'The limit is used up.',
+    ({ access, takesBody }) => access !== 'public' || takesBody,
+    ['Retry-After', 'RateLimit', 'RateLimit-Policy'],
+  ),
   answer('500', 'InternalError', 'A fault of the server; it is in its log under the request id.', () => true),
   answer('503', 'Unavailable', 'Not possible at the moment.', (trait) => guarded(trait) || trait.writes, [
     'Retry-After',

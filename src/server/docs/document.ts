@@ -6,8 +6,10 @@
 import { swagger } from '@elysiajs/swagger';
 import { type AnyElysia, Elysia } from 'elysia';
 import type { Access } from '@/platform/http/context.ts';
+import type { InputDeclaration } from '@/platform/http/input.ts';
 import { ERROR_RESPONSES, HEADERS, PROBLEM_SCHEMA, REQUEST_HEADERS, type RouteNotes } from './answers.ts';
 import { type ExampleSchema, exampleOf } from './example.ts';
+import { requestMedia } from './request_media.ts';
 
 type Json = Record<string, unknown>;
 
@@ -117,10 +119,11 @@ function exact(method: string, described: Operation, detail: Json): Operation {
   const {
     'x-refusals': refusals = {},
     'x-headers': heeded = [],
+    'x-input': declared,
     ...operation
-  } = described as Operation & RouteNotes;
+  } = described as Operation & RouteNotes & { 'x-input'?: InputDeclaration };
   const access = (operation['x-access'] ?? 'admin:read') as Access;
-  const body = (detail.requestBody ?? operation.requestBody) as
+  const body = (detail.requestBody ?? operation.requestBody ?? (declared && {})) as
     | { content?: Record<string, Json> }
     | undefined;
   const { parameters = [] } = operation;
@@ -152,7 +155,9 @@ function exact(method: string, described: Operation, detail: Json): Operation {
   return {
     ...operation,
     parameters: [...parameters.map(exactParameter), ...heeded.map((name) => REQUEST_HEADERS[name])],
-    ...(body ? { requestBody: { required: true, content: onlyJson(body.content) } } : {}),
+    ...(body
+      ? { requestBody: { required: true, content: withExamples(requestMedia(declared, body.content)) } }
+      : {}),
     responses: { ...Object.fromEntries([...errors, ...noted]), ...responses },
   };
 }
