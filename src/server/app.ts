@@ -5,7 +5,11 @@ import { harden } from './hardening.ts';
 import type { OpenWorker } from './open_worker.ts';
 
 /** A `runner` answers for its health and metrics only; the API is the matter of the rest of the fleet. */
-export function buildApp({ core, services, opened }: OpenWorker): AnyElysia {
+export function buildApp({
+  core,
+  services,
+  opened,
+}: Pick<OpenWorker, 'core' | 'services' | 'opened'>): AnyElysia {
   const hasApi = core.config.current.server.role !== 'runner';
   const routes: AnyElysia = new Elysia();
   for (const { operationRoutes, routes: apiRoutes } of opened) {
