@@ -4,13 +4,16 @@
  *   scripts/build                          dist/automation-orchestrator, for this machine
  *   scripts/build --target linux-arm64     dist/automation-orchestrator-linux-arm64
  *   scripts/build --target all             one for each of the targets below
+ *   scripts/build --if-stale               for this machine, unless it is newer than its sources
  *
- * Writes dist/SHA256SUMS over all of them. Exits 1 when a target that was asked for could not be built.
+ * Writes dist/SHA256SUMS over all of them. Several may run at once, also while what they replace is being executed:
+ * they take turns, and a file appears under its name when it is whole. Exits 1 when a target that was asked for could not be built.
  */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { fetchRuntime } from './runtime.ts';
+import { EXECUTABLE, inTurn, isFresh } from './freshness.ts';
+import { fetchRuntime } from './runtime.mjs';
 
 interface Target {
   readonly compile: Bun.Build.CompileTarget;
@@ -25,10 +28,10 @@ const TARGETS: Readonly<Record<string, Target>> = {
   'linux-arm64-musl': { compile: 'bun-linux-arm64-musl', runtime: '@oven/bun-linux-aarch64-musl' },
 };
 
-const USAGE = `scripts/build [--target ${Object.keys(TARGETS).join('|')}|all]…`;
-const NAME = 'automation-orchestrator';
+const USAGE = `scripts/build [--target ${Object.keys(TARGETS).join('|')}|all]… [--if-stale]`;
+const NAME = basename(EXECUTABLE);
+const DIST = dirname(EXECUTABLE);
 const ROOT = resolve(import.meta.dir, '..');
-const DIST = join(ROOT, 'dist');
 
 const git = (...args: string[]): string | null => {
   try {
@@ -47,7 +50,8 @@ function commit(): string {
 }
 
 async function build(outfile: string, target: Target | null): Promise<void> {
-  rmSync(outfile, { force: true });
+  const begun = new Date();
+  const unfinished = join(DIST, `.unfinished-${basename(outfile)}`);
   const result = await Bun.build({
     entrypoints: [join(ROOT, 'src/main.ts')],
     target: 'bun',
@@ -61,7 +65,7 @@ async function build(outfile: string, target: Target | null): Promise<void> {
       AO_BUILD_COMMIT: JSON.stringify(commit()),
     },
     compile: {
-      outfile,
+      outfile: unfinished,
       // The binary is configured by its own flags and variables alone, wherever it is started.
       autoloadDotenv: false,
       autoloadBunfig: false,
@@ -71,7 +75,10 @@ async function build(outfile: string, target: Target | null): Promise<void> {
   });
   if (!result.success) throw new Error(result.logs.map(String).join('\n'));
   // The binary holds its source map itself.
-  rmSync(`${outfile}.map`, { force: true });
+  rmSync(`${unfinished}.map`, { force: true });
+  // A source that changes during the build is newer than its result.
+  utimesSync(unfinished, begun, begun);
+  renameSync(unfinished, outfile);
 }
 
 /** Read piece by piece: the binaries are large. */
@@ -89,11 +96,36 @@ async function writeSums(): Promise<void> {
   writeFileSync(join(DIST, 'SHA256SUMS'), lines.join(''));
 }
 
+/** Exit code 1 when one of them failed; the others are built all the same. */
+async function buildAll(jobs: readonly (readonly [file: string, target: Target | null])[]): Promise<number> {
+  mkdirSync(DIST, { recursive: true });
+  let failed = 0;
+  for (const [file, target] of jobs) {
+    const started = performance.now();
+    try {
+      await build(join(DIST, file), target);
+      const mib = Bun.file(join(DIST, file)).size / 2 ** 20;
+      console.log(
+        `dist/${file}: ${mib.toFixed(0)} MiB in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+      );
+    } catch (error) {
+      failed += 1;
+      console.error(`dist/${file} was not built: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+  await writeSums();
+  return failed > 0 ? 1 : 0;
+}
+
 /** Null, with the reason said, for words that mean nothing here. */
 function parseFlags() {
   try {
     return parseArgs({
-      options: { target: { type: 'string', multiple: true }, help: { type: 'boolean' } },
+      options: {
+        target: { type: 'string', multiple: true },
+        'if-stale': { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
     }).values;
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
@@ -116,27 +148,11 @@ async function main(): Promise<number> {
     console.error(USAGE);
     return values.help ? 0 : 2;
   }
-  mkdirSync(DIST, { recursive: true });
-  let failed = 0;
   const jobs =
     names.length > 0
       ? names.map((name) => [`${NAME}-${name}`, TARGETS[name] ?? null] as const)
       : [[NAME, null] as const];
-  for (const [file, target] of jobs) {
-    const started = performance.now();
-    try {
-      await build(join(DIST, file), target);
-      const mib = Bun.file(join(DIST, file)).size / 2 ** 20;
-      console.log(
-        `dist/${file}: ${mib.toFixed(0)} MiB in ${((performance.now() - started) / 1000).toFixed(1)} s`,
-      );
-    } catch (error) {
-      failed += 1;
-      console.error(`dist/${file} was not built: ${error instanceof Error ? error.message : error}`);
-    }
-  }
-  await writeSums();
-  return failed > 0 ? 1 : 0;
+  return inTurn(async () => (values['if-stale'] && isFresh() ? 0 : buildAll(jobs)));
 }
 
 process.exit(await main());

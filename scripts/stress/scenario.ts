@@ -85,7 +85,7 @@ const ACTIONS: readonly Action[] = [
   },
 ];
 
-/** Draws by weight. A user without leads creates one where he would have read or changed one. */
+/** Draws by weight. A user without leads creates one where they would have read or changed one. */
 function nextAction(desk: Desk): Action {
   const actions = ACTIONS.filter((action) => desk.token !== null || !action.needsUser);
   let ticket = Math.random() * actions.reduce((sum, action) => sum + action.weight, 0);

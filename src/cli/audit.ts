@@ -1,6 +1,6 @@
 /** `audit …`: the audit log, its backups, and the proof that neither was tampered with. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { trustedKeys } from '@/features/audit/keys.ts';
 import { verifyBackup } from '@/features/audit/verify.ts';
 import { verifyChain } from '@/features/audit/verify_chain.ts';
@@ -39,13 +39,30 @@ function tell(words: Words, what: string, verdict: Verdict): number {
   return verdict.ok ? 0 : 1;
 }
 
+/**
+ * The backup that FILE means: a path as it is, and a bare name also in the backups folder. A name with a separator in
+ * it, or `..`, is never looked for there. Throws CommandFailure.
+ */
+function findBackup(file: string, backups: string): string {
+  if (existsSync(file)) return file;
+  const isBareName = file === basename(file) && file !== '..';
+  if (!isBareName) throw new CommandFailure(`there is no file ${file}`);
+  const kept = join(backups, file);
+  if (existsSync(kept)) return kept;
+  throw new CommandFailure(
+    `there is no backup ${file}, neither in the current directory (${resolve()}) nor in ${backups}: give its path, or name the data folder with --data-dir`,
+  );
+}
+
 /** Without a file the live chain is meant. */
 async function verify(words: Words): Promise<number> {
-  const file = words.arg('FILE');
+  const name = words.arg('FILE');
   const given = words.text('public-key');
   const keys = given === undefined ? [] : [given];
-  if (file) {
-    const trusted = await trustedKeys(dataPaths(dataFolderOf(words)), keys);
+  if (name) {
+    const paths = dataPaths(dataFolderOf(words));
+    const file = findBackup(name, paths.auditBackups);
+    const trusted = await trustedKeys(paths, keys);
     return tell(words, file, await verifyBackup(file, { trusted }));
   }
   return inSession(words, async ({ db, paths }) => {
@@ -94,7 +111,13 @@ export const auditCommands: readonly Command[] = [
       'Finds any changed byte and any removed, reordered or cut-off event, and says where. Exit code 1 when there is something. A backup needs no database: only the public key of the server that made it, which lies in secrets/audit_key.pub of its data folder. Keep a copy elsewhere: whoever can change the data folder can change the key in it too.',
       'Without FILE the live log is compared with the signed heads that are kept outside the database.',
     ],
-    args: [{ name: 'FILE', help: 'a backup, plain or compressed; the live log without it', optional: true }],
+    args: [
+      {
+        name: 'FILE',
+        help: 'a backup, plain or compressed: a path, or a name in the backups folder; the live log without it',
+        optional: true,
+      },
+    ],
     flags: {
       'public-key': {
         value: 'KEY',
@@ -106,7 +129,11 @@ export const auditCommands: readonly Command[] = [
     examples: [
       { command: 'audit verify', does: 'The live log' },
       {
-        command: 'audit verify audit_backup_20261124_030000.log.gz --public-key audit_key.pub',
+        command: 'audit verify audit_backup_20261124_030000.log.gz',
+        does: 'A backup in the current directory or, if it is not there, in the backups folder',
+      },
+      {
+        command: 'audit verify /mnt/audit_backup_20261124_030000.log.gz --public-key audit_key.pub',
         does: 'A backup, on any machine',
       },
     ],

@@ -172,7 +172,7 @@ export const userCommands: readonly Command[] = [
   change(
     'activate',
     'Let a deactivated user in again.',
-    'His API keys work again, earlier tokens do not.',
+    'Their API keys work again, earlier tokens do not.',
     'is active again',
   ),
 ];

@@ -1,7 +1,7 @@
 /** `audit …` against a data folder, without a server. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Ended, runCommand, startedOnce } from '@test/support/command_line.ts';
 import { type TemporaryFolder, temporaryFolder } from '@test/support/folder.ts';
 
@@ -50,6 +50,55 @@ describe('backup and verify', () => {
     const without = await runCommand(['audit', 'verify', copy, ...places]);
     expect(without).toMatchObject({ code: 2, stdout: '' });
     expect(without.stderr).toContain('--public-key');
+  });
+
+  test('a bare name is looked for in the backups folder when it is not in the current directory', async () => {
+    const path = (await audit('backup', '--plain')).stdout.trim();
+    const name = basename(path);
+    const args = ['audit', 'verify', name, '--data-dir', folder.path];
+    const kept = await runCommand(args);
+    expect(kept).toMatchObject({ code: 0, stderr: '' });
+    expect(kept.stdout).toStartWith(`${path}: good, `);
+
+    await using elsewhere = temporaryFolder();
+    writeFileSync(join(elsewhere.path, name), 'not a backup\n');
+    const nearer = await runCommand(args, { cwd: elsewhere.path });
+    expect(nearer.code).toBe(1);
+    expect(nearer.stdout).toStartWith(`${name}: FAILED, `);
+  });
+
+  test('a bare name that is nowhere is an error that names both places', async () => {
+    await using elsewhere = temporaryFolder();
+    const missing = 'audit_backup_20200101_000000.log';
+    const { code, stdout, stderr } = await runCommand(
+      ['audit', 'verify', missing, '--data-dir', folder.path],
+      { cwd: elsewhere.path },
+    );
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    for (const part of [missing, `(${elsewhere.path})`, folder.paths.auditBackups, '--data-dir']) {
+      expect(stderr).toContain(part);
+    }
+  });
+
+  test('a path is never followed from the backups folder', async () => {
+    const secret = '../../secrets/audit_key.pub';
+    for (const path of [
+      secret,
+      '../audit',
+      '..',
+      `./${secret}`,
+      `sub/${secret}`,
+      '/nowhere/audit_backup.log',
+    ]) {
+      const { code, stdout, stderr } = await runCommand(
+        ['audit', 'verify', path, '--data-dir', folder.path],
+        {
+          cwd: folder.paths.run,
+        },
+      );
+      expect({ path, code, stdout }).toEqual({ path, code: 1, stdout: '' });
+      expect(stderr).not.toContain(folder.paths.auditBackups);
+    }
   });
 
   test('the live log verifies', async () => {

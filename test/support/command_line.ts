@@ -24,13 +24,15 @@ export interface Ended {
 export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** Where it runs; the project's folder unless given. */
+  readonly cwd?: string;
   /** Where standard output goes, instead of into the result. */
   readonly stdout?: Bun.BunFile;
 }
 
 export async function runCommand(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
   const child = Bun.spawn([process.execPath, join(ROOT, 'src/main.ts'), ...args], {
-    cwd: ROOT,
+    cwd: options.cwd ?? ROOT,
     env: { PATH: Bun.env.PATH ?? '', ...options.env },
     stdin: options.stdin === undefined ? 'ignore' : new TextEncoder().encode(options.stdin),
     stdout: options.stdout ?? 'pipe',

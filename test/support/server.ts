@@ -2,11 +2,12 @@
  * The compiled binary as a subprocess, on a private port and data folder, as an operator would run it.
  * `await using server = await startServer()` stops it at the end of the block.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { builtExecutable } from './executable.ts';
 
-export const BINARY = resolve(import.meta.dir, '../../dist/automation-orchestrator');
+const BINARY = builtExecutable();
 export const ADMIN_PASSWORD = 'correct horse battery staple';
 
 type Json = Record<string, unknown>;
@@ -229,8 +230,6 @@ export function mergeConfig(
 
 /** Starts the binary without waiting for it to be ready: for starts that must fail. */
 export function spawnServer(options: ServerOptions = {}): RunningServer {
-  if (!options.binary && !existsSync(BINARY))
-    throw new Error('dist/automation-orchestrator is missing: run scripts/build first');
   const dataDir = options.dataDir ?? newFolder();
   const port = options.port ?? freePort();
   const configFile = join(options.dataDir ? newFolder() : dataDir, 'config.json');

@@ -4,7 +4,7 @@ import type { Reader, Transaction } from '@/platform/db/database.ts';
 import { prepareRead } from '@/platform/db/prepared.ts';
 import type { Role } from '@/platform/identity/roles.ts';
 
-/** A user as far as it matters whether he may act. */
+/** A user as far as it matters whether they may act. */
 interface Standing {
   readonly id: string;
   readonly username: string;

@@ -51,7 +51,7 @@ function ownerId(principal: Principal): string {
 export class ApiKeyService {
   constructor(private readonly options: Options) {}
 
-  /** For the maker of a request, with at most his role. Throws 403 for one who shows an API key: keys beget no keys. */
+  /** For whoever makes the request, with at most their role. Throws 403 for a request with an API key: keys make no keys. */
   createOwn(actor: Actor, principal: Principal, input: ApiKeyInput): Promise<ApiKeyCreated> {
     if (principal.via === 'api_key') {
       throw new Forbidden('An API key cannot make API keys: log in and use the access token.');

@@ -33,7 +33,7 @@ const knownKey = (usernameKey: string, address: string): string =>
 export class LoginThrottle {
   constructor(private readonly options: Options) {}
 
-  /** Throws 429. The address goes first, so that a stranger at his limit cannot use up a user's attempts. */
+  /** Throws 429. The address goes first, so that a stranger at their limit cannot use up a user's attempts. */
   async attempt(usernameKey: string, address: string): Promise<void> {
     const { login_attempts_per_address, login_attempts_per_user } = this.options.config.current.auth;
     await this.take('login-address', `login:address:${bucketAddress(address)}`, login_attempts_per_address);
@@ -50,7 +50,7 @@ export class LoginThrottle {
 
   /**
    * Whether a refused attempt is to be written down: the first of an address in a minute is. Every one would let
-   * a stranger fill the audit log as fast as he can send.
+   * a stranger fill the audit log as fast as they can send.
    */
   async worthNoting(address: string): Promise<boolean> {
     const key = `login:noted:${bucketAddress(address)}`;

@@ -125,7 +125,7 @@ export class UserService {
     );
   }
 
-  /** Ends his tokens for good and suspends his API keys. */
+  /** Ends the user's tokens for good and suspends their API keys. */
   deactivate(actor: Actor, id: string): Promise<User> {
     return this.change(actor, id, 'user.deactivated', (row) =>
       row.active === 0 ? null : { change: { active: 0, token_generation: nextGeneration(row) } },

@@ -1,6 +1,7 @@
 /** The connector to the CRM. */
 import { defineModule } from '@/platform/module/module.ts';
 import { connectorsTables } from './migrations/2026_11_24_connectors.ts';
+import { liquidSettings } from './migrations/2026_11_26_liquid_settings.ts';
 import { connectorRoutes } from './routes.ts';
 import { ConnectorService } from './service.ts';
 import { crmUpsert } from './steps/crm_upsert.ts';
@@ -21,7 +22,7 @@ declare module '@/platform/identity/permissions.ts' {
 export const connectorsModule = defineModule({
   name: 'connectors',
   permissions: { 'crm:read': 'viewer', 'crm:manage': 'admin' },
-  migrations: [connectorsTables],
+  migrations: [connectorsTables, liquidSettings],
   needs: ['audit', 'outbound', 'leads'],
   provides: ['connectors'],
   open({ db, redis, secrets }, { audit, outbound, leads }, contributions) {

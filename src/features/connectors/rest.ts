@@ -5,8 +5,9 @@ import { InvalidRequest } from '@/platform/errors/problem.ts';
 import { pointerSegments, pointerToken, valueAt } from '@/platform/json/pointer.ts';
 import { headerProblem, type OutboundRequest } from '@/platform/outbound/client.ts';
 import { mergedHeaders } from '@/platform/outbound/headers.ts';
-import type { Scope } from '@/platform/template/expression.ts';
-import { type CompileOptions, compileText, compileUrl, compileValue } from '@/platform/template/template.ts';
+import { compileBody, contentTypeIn } from '@/platform/template/body.ts';
+import { hasTemplates, type Scope } from '@/platform/template/expression.ts';
+import { type CompileOptions, compileHeader, compileUrl } from '@/platform/template/template.ts';
 import type { Auth, ConnectorInput } from './schema.ts';
 
 export type Settings = Required<Omit<ConnectorInput, 'auth'>>;
@@ -51,11 +52,11 @@ export function compileRest(settings: Settings, auth: Auth, roots: readonly Scop
       report(`/${field}`, 'scheme and host must be written out: templates may only stand behind them');
     }
   }
-  if (settings.status_url?.includes('{{')) report('/status_url', 'the status URL takes no templates');
-  for (const name of Object.keys(settings.headers)) {
+  if (hasTemplates(settings.status_url ?? '')) report('/status_url', 'the status URL takes no templates');
+  for (const [name, value] of Object.entries(settings.headers)) {
     const pointer = `/headers/${pointerToken(name)}`;
     if (SECRET_HEADER.test(name)) report(pointer, 'credentials belong into "auth", where they are encrypted');
-    const problem = headerProblem(name, '');
+    const problem = headerProblem(name, hasTemplates(value) ? '' : value);
     if (problem) report(pointer, problem);
   }
   for (const [pointer, name] of [
@@ -66,9 +67,10 @@ export function compileRest(settings: Settings, auth: Auth, roots: readonly Scop
     if (problem) report(pointer, problem);
   }
   const url = compileUrl(settings.url, at('/url'));
-  const body = compileValue(settings.body, at('/body'));
+  const contentType = contentTypeIn(settings.headers) ?? 'application/json';
+  const body = compileBody(settings.body, contentType, at('/body'));
   const headers = Object.entries(settings.headers).map(
-    ([name, value]) => [name, compileText(value, at(`/headers/${pointerToken(name)}`))] as const,
+    ([name, value]) => [name, compileHeader(value, at(`/headers/${pointerToken(name)}`))] as const,
   );
   if (errors.length > 0) throw new InvalidRequest('The connector configuration has errors.', { errors });
 
@@ -76,12 +78,12 @@ export function compileRest(settings: Settings, auth: Auth, roots: readonly Scop
     method: settings.method,
     url: url.render(scope),
     headers: mergedHeaders(
-      { accept: 'application/json', 'content-type': 'application/json' },
+      { accept: 'application/json', 'content-type': contentType },
       Object.fromEntries(headers.map(([name, value]) => [name, value.render(scope)])),
       settings.idempotency_header ? { [settings.idempotency_header]: idempotencyKey } : {},
       authHeaders(auth),
     ),
-    body: JSON.stringify(body.render(scope)),
+    body: body.render(scope).content,
   });
 }
 

@@ -42,10 +42,12 @@ const settings = {
   ),
   headers: Type.Record(Type.String({ minLength: 1, maxLength: 128 }), Type.String({ maxLength: 4096 }), {
     default: {},
-    description: 'Further headers, with templates. Credentials belong into `auth`.',
+    description:
+      'Further headers, with templates. A value that headers cannot carry fails the step; `url_encode` encodes it. Credentials belong into `auth`.',
   }),
   body: Type.Unknown({
-    description: 'JSON in which every text may hold templates; left out: the whole lead.',
+    description:
+      'JSON in which every text may hold templates, or a text of them; left out: the whole lead. Sent as the header `Content-Type` says: as JSON unless given, as a form for `application/x-www-form-urlencoded`.',
     examples: [{ email: '{{lead.email}}', name: '{{lead.first_name}} {{lead.last_name}}' }],
   }),
   id_path: Type.String({

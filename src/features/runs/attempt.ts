@@ -7,7 +7,7 @@ import type { Transaction } from '@/platform/db/database.ts';
 import { messageOf, Problem } from '@/platform/errors/problem.ts';
 import type { Actor } from '@/platform/identity/principal.ts';
 import { OutboundFailure } from '@/platform/outbound/failure.ts';
-import { RenderError } from '@/platform/template/template.ts';
+import { RenderError } from '@/platform/template/failure.ts';
 import { iso } from '@/platform/time/clock.ts';
 import type { ClaimedRun } from './claimed_run.ts';
 import { lostAttempt, type Outcome } from './state.ts';

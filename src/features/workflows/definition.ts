@@ -5,7 +5,14 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import type { FieldError } from '@/platform/errors/problem.ts';
 import { InvalidRequest } from '@/platform/errors/problem.ts';
-import { type CompileOptions, compileText, compileUrl, compileValue } from '@/platform/template/template.ts';
+import { compileBody } from '@/platform/template/body.ts';
+import {
+  type CompileOptions,
+  compileHeader,
+  compileText,
+  compileUrl,
+  compileValue,
+} from '@/platform/template/template.ts';
 import type { WorkflowInput } from './schema.ts';
 import { pathProblem, type ScopeRoot } from './scope.ts';
 import type { StepAction, StepCompiler, StepRetry, StepType } from './step.ts';
@@ -134,6 +141,8 @@ function compilerAt(
     text: (source, relative) => compileText(source, options(relative)),
     url: (source, relative) => compileUrl(source, options(relative)),
     value: (source, relative) => compileValue(source, options(relative)),
+    header: (source, relative) => compileHeader(source, options(relative)),
+    body: (source, contentType, relative) => compileBody(source, contentType, options(relative)),
     report: (relative, message) => report(`${pointer}${relative}`, message),
   };
 }

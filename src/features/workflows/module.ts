@@ -1,6 +1,7 @@
 /** Workflows: versioned definitions, the contract of their steps, and the steps that belong to no other feature. */
 import { defineModule } from '@/platform/module/module.ts';
 import { workflowsTables } from './migrations/2026_11_24_workflows.ts';
+import { liquidTemplates } from './migrations/2026_11_26_liquid_templates.ts';
 import { workflowRoutes } from './routes.ts';
 import type { ScopeRoot } from './scope.ts';
 import { WorkflowService } from './service.ts';
@@ -35,7 +36,7 @@ declare module '@/platform/identity/permissions.ts' {
 export const workflowsModule = defineModule({
   name: 'workflows',
   permissions: { 'workflows:read': 'viewer', 'workflows:write': 'operator' },
-  migrations: [workflowsTables],
+  migrations: [workflowsTables, liquidTemplates],
   needs: ['audit', 'idempotency', 'outbound'],
   provides: ['workflows'],
   open({ db }, { audit, idempotency, outbound }, contributions) {

@@ -56,7 +56,7 @@ export const workflowRoutes = ({ workflows }: { workflows: WorkflowService }) =>
           summary: 'Create a workflow',
           description:
             'The definition is checked completely: unknown step types, repeated step ids and bad templates answer 422 with the pointer of each field. ' +
-            'Texts in steps may hold templates such as `{{lead.email}}`, `{{context.campaign}}` or `{{steps.crm.output.crm_id ?? "none"}}`.',
+            'Texts in steps may hold Liquid templates such as `{{ lead.email }}`, `{{ context.campaign | upcase }}` or `{{ steps.crm.output.crm_id | default: "none" }}`.',
           requestBody: documentedBody(workflows),
         },
       },

@@ -6,6 +6,7 @@
 import { type Static, type TObject, type TProperties, Type } from '@sinclair/typebox';
 import type { Transaction } from '@/platform/db/database.ts';
 import type { Actor } from '@/platform/identity/principal.ts';
+import type { Body } from '@/platform/template/body.ts';
 import type { Scope } from '@/platform/template/expression.ts';
 import type { Template } from '@/platform/template/template.ts';
 
@@ -83,6 +84,9 @@ export interface StepCompiler {
   text(source: string, pointer: string): Template<string>;
   url(source: string, pointer: string): Template<string>;
   value(source: unknown, pointer: string): Template;
+  header(source: string, pointer: string): Template<string>;
+  /** Written as the content type says, which is undefined where no header gives one. */
+  body(source: unknown, contentType: string | undefined, pointer: string): Template<Body>;
   report(pointer: string, message: string): void;
 }
 

@@ -39,6 +39,7 @@ async function migrated(db: Database, migrations: readonly Migration[], log: Log
       for (const statement of migration.statements(columnTypes(db.dialect), db.dialect)) {
         await sql.raw(statement).execute(trx);
       }
+      await migration.apply?.(trx);
       await sql`insert into migrations (id, applied_at) values (${migration.id}, ${now()})`.execute(trx);
     }
     return missing.map(({ id }) => id);

@@ -1,15 +1,16 @@
 /**
- * Values with places to fill in: `Hello {{lead.first_name ?? 'you'}}`. An expression is a path or a quoted text,
- * with `??` for what to take instead of nothing. There are no loops, calls or filters: a template can read
- * the scope it is given and nothing else, and always ends. Compiled once, rendered often.
+ * Values with places to fill in, in Liquid: `Hello {{ lead.first_name | default: "you" }}`. Compiled once, rendered
+ * often. Each kind writes values as the place needs it where they stand: see `encodings.ts`.
  */
-import { pointerToken } from '@/platform/json/pointer.ts';
-import { type Expression, parseExpression, type Scope } from './expression.ts';
+import { pointerTo } from '@/platform/json/pointer.ts';
+import type { ENCODINGS } from './encodings.ts';
+import { parseSource, type Scope, type Source } from './expression.ts';
+import { RenderError } from './failure.ts';
 
 export interface Template<T = unknown> {
   /** First segments of all paths: what a scope must provide. */
   readonly reads: ReadonlySet<string>;
-  /** Throws RenderError when a value that must be there is missing. */
+  /** Throws RenderError when a value that must be there is missing, or cannot stand where it would. */
   render(scope: Scope): T;
 }
 
@@ -22,53 +23,31 @@ export interface CompileOptions {
   readonly report: (pointer: string, message: string) => void;
 }
 
-/** A template that cannot be filled in with the values there are. */
-export class RenderError extends Error {
-  override name = 'RenderError';
-}
+/** A text at the place that `options` names. */
+export const sourceAt = (source: string, encoding: keyof typeof ENCODINGS, options: CompileOptions): Source =>
+  parseSource(source, encoding, {
+    check: options.check,
+    report: (message) => options.report(options.pointer, message),
+  });
 
-type Part = string | Expression;
-
-const asText = (value: unknown): string => {
-  if (value === null || value === undefined) return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
-};
-
-function parts(source: string, options: CompileOptions): Part[] {
-  const found: Part[] = [];
-  let at = 0;
-  while (at < source.length) {
-    const open = source.indexOf('{{', at);
-    if (open < 0) break;
-    const parsed = parseExpression(source, open + 2);
-    if ('error' in parsed) {
-      options.report(options.pointer, `${parsed.error} in "${source.slice(open, open + 60)}"`);
-      return [];
-    }
-    for (const path of parsed.expression.paths) {
-      const problem = options.check(path);
-      if (problem) options.report(options.pointer, problem);
-    }
-    if (open > at) found.push(source.slice(at, open));
-    found.push(parsed.expression);
-    at = parsed.end;
-  }
-  if (at < source.length) found.push(source.slice(at));
-  return found;
-}
-
-const readsOf = (all: readonly Part[]): Set<string> =>
-  new Set(all.flatMap((part) => (typeof part === 'string' ? [] : part.paths.map((path) => path[0] ?? ''))));
+const compiled =
+  (encoding: keyof typeof ENCODINGS) =>
+  (source: string, options: CompileOptions): Template<string> => {
+    const { reads, text } = sourceAt(source, encoding, options);
+    return { reads, render: text };
+  };
 
 /** A text; missing values become empty. */
-export function compileText(source: string, options: CompileOptions): Template<string> {
-  const all = parts(source, options);
-  return {
-    reads: readsOf(all),
-    render: (scope) =>
-      all.map((part) => (typeof part === 'string' ? part : asText(part.value(scope)))).join(''),
-  };
-}
+export const compileText = compiled('text');
+
+/** HTML or XML; values are escaped. */
+export const compileHtml = compiled('html');
+
+/** JSON as text: values become JSON, and between quotes a part of the text there. */
+export const compileJsonText = compiled('json');
+
+/** The value of a header. A value that headers cannot carry throws. */
+export const compileHeader = compiled('header');
 
 /** A segment of a path that stands for another place, however it is written. */
 const DOTS = /^(?:\.|%2e){1,2}$/i;
@@ -79,22 +58,13 @@ const DOTS = /^(?:\.|%2e){1,2}$/i;
  * can hide): the address would reach something else.
  */
 export function compileUrl(source: string, options: CompileOptions): Template<string> {
-  const all = parts(source, options);
+  const { reads, fixed, alone, text } = sourceAt(source, 'url', options);
   return {
-    reads: readsOf(all),
+    reads,
     render: (scope) => {
-      let url = '';
-      for (const [index, part] of all.entries()) {
-        if (typeof part === 'string') {
-          url += part;
-          continue;
-        }
-        const value = asText(part.value(scope));
-        if (value === '') throw new RenderError(`${part.source} has no value, and the URL needs one`);
-        url += index === 0 ? value : encodeURIComponent(value.toWellFormed());
-      }
+      const url = text(scope);
       const [path = ''] = url.split(/[?#]/);
-      if (all.length > 1 && path.split(/[/\\]/).some((segment) => DOTS.test(segment))) {
+      if (!fixed && !alone && path.split(/[/\\]/).some((segment) => DOTS.test(segment))) {
         throw new RenderError('the values make a URL with a segment . or .., which would lead elsewhere');
       }
       return url;
@@ -108,26 +78,19 @@ export function compileUrl(source: string, options: CompileOptions): Template<st
  */
 export function compileValue(source: unknown, options: CompileOptions): Template {
   if (typeof source === 'string') {
-    const all = parts(source, options);
-    const [only] = all;
-    if (all.length === 1 && only !== undefined && typeof only !== 'string') {
-      return { reads: readsOf(all), render: (scope) => only.value(scope) ?? null };
-    }
-    return compileText(source, { ...options, check: () => null, report: () => undefined });
+    const { reads, value } = sourceAt(source, 'text', options);
+    return { reads, render: value };
   }
   if (Array.isArray(source)) {
     const items = source.map((item, index) =>
-      compileValue(item, { ...options, pointer: `${options.pointer}/${index}` }),
+      compileValue(item, { ...options, pointer: pointerTo(options.pointer, index) }),
     );
     return { reads: union(items), render: (scope) => items.map((item) => item.render(scope)) };
   }
   if (source !== null && typeof source === 'object') {
     const entries = Object.entries(source).map(
       ([key, value]) =>
-        [
-          key,
-          compileValue(value, { ...options, pointer: `${options.pointer}/${pointerToken(key)}` }),
-        ] as const,
+        [key, compileValue(value, { ...options, pointer: pointerTo(options.pointer, key) })] as const,
     );
     return {
       reads: union(entries.map(([, template]) => template)),
@@ -137,5 +100,5 @@ export function compileValue(source: unknown, options: CompileOptions): Template
   return { reads: new Set(), render: () => source };
 }
 
-const union = (templates: readonly Template[]): Set<string> =>
+export const union = (templates: readonly Template[]): Set<string> =>
   new Set(templates.flatMap((template) => [...template.reads]));

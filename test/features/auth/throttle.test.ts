@@ -40,7 +40,7 @@ test('limits attempts of one address on any user, without using up those of the 
   expect(await outcome(throttle.attempt('ada', '192.0.2.9'))).toBe('ok');
 });
 
-test('leaves a user his own attempts where he has logged in before, however busy strangers are', async () => {
+test('leaves users their own attempts where they have logged in before, however busy strangers are', async () => {
   const throttle = new LoginThrottle({ buckets: countingBuckets(), redis: rememberingRedis(), config });
   await throttle.attempt('ada', '192.0.2.1');
   await throttle.succeeded('ada', '192.0.2.1');

@@ -12,7 +12,7 @@ forEachDatabase('users', (open) => {
   });
 
   describe('creating', () => {
-    test('stores the user with his audit event, and shows no hash', async () => {
+    test('stores the user with its audit event, and shows no hash', async () => {
       const input = {
         username: 'Grace',
         password: PASSWORD,

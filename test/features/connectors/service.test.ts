@@ -6,6 +6,7 @@ import { recorder } from '@test/support/recorder.ts';
 import { until } from '@test/support/wait.ts';
 import { credentialKey, seal, unseal } from '@/features/connectors/credentials.ts';
 import type { ConnectorInput } from '@/features/connectors/schema.ts';
+import { Lead } from '@/features/leads/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { InvalidRequest } from '@/platform/errors/problem.ts';
 import { holdStill } from '@/platform/time/clock.ts';
@@ -17,6 +18,8 @@ const input = (over: Partial<ConnectorInput> = {}): ConnectorInput => ({
   ...over,
 });
 const bearer = { type: 'bearer', token: 'very secret' } as const;
+
+const LEAD = [{ name: 'lead', fields: Object.keys(Lead.properties) }];
 
 const call = (scope: object) => ({
   scope: { lead: null, context: {}, ...scope },
@@ -145,6 +148,28 @@ forEachDatabase('the CRM connector', (open) => {
   });
 });
 
+const sent: [Partial<ConnectorInput>, string][] = [
+  [
+    { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: { e: '{{lead.email}}' } },
+    'e=a%2B%22%40x.io',
+  ],
+  [
+    { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'e={{lead.email}}' },
+    'e=a%2B%22%40x.io',
+  ],
+  [{ body: '{"e": "{{lead.email}}", "n": {{lead.phone}}}' }, '{"e": "a+\\"@x.io", "n": null}'],
+  [{ headers: { 'content-type': 'application/xml' }, body: '<e>{{lead.email}}</e>' }, '<e>a+&#34;@x.io</e>'],
+];
+test.each(sent)('a connector with %j sends %p', async (over, body) => {
+  const { compileRest, settingsOf } = await import('@/features/connectors/rest.ts');
+  const settings = { ...settingsOf(input()), ...over, url: 'https://crm.example.com/{{lead.email}}' };
+  const request = compileRest(settings, { type: 'none' }, LEAD)({ lead: { email: 'a+"@x.io' } }, 'key');
+  expect(request.body).toBe(body);
+  expect(new Headers(request.headers).get('content-type')).toBe(
+    new Headers(over.headers).get('content-type') ?? 'application/json',
+  );
+});
+
 forEachDatabase('the health of the CRM connector', (open) => {
   const release: (() => void)[] = [];
   afterEach(() => {
@@ -240,10 +265,8 @@ const refusals: [string, Partial<ConnectorInput>, string][] = [
 ];
 test.each(refusals)('a connector with %s is refused with the place', async (_, over, path) => {
   const { compileRest, settingsOf } = await import('@/features/connectors/rest.ts');
-  const { Lead } = await import('@/features/leads/schema.ts');
-  const roots = [{ name: 'lead', fields: Object.keys(Lead.properties) }];
   try {
-    compileRest(settingsOf(input(over)), over.auth ?? { type: 'none' }, roots);
+    compileRest(settingsOf(input(over)), over.auth ?? { type: 'none' }, LEAD);
     throw new Error('was accepted');
   } catch (error) {
     if (!(error instanceof InvalidRequest)) throw error;

@@ -73,6 +73,33 @@ const refusals: [string, unknown[], [string, string][]][] = [
   ['a missing field', [{ id: 'a', type: 'delay' }], [['/steps/0/duration_ms', 'Expected']]],
   ['a wrong type', [{ ...delay, duration_ms: 'long' }], [['/steps/0/duration_ms', 'Expected integer']]],
   ['a bad id', [{ ...delay, id: 'no spaces' }], [['/steps/0/id', 'Expected string to match']]],
+  [
+    'the templates of before',
+    [{ ...http, url: 'https://x.io/{{lead.phone ?? "none"}}' }],
+    [['/steps/0/url', 'write {{ lead.phone | default: "none" }} instead']],
+  ],
+  [
+    'an unknown filter',
+    [{ ...http, headers: { a: '{{lead.email | upcas}}' } }],
+    [['/steps/0/headers/a', 'did you mean upcase?']],
+  ],
+  [
+    'a header that no value makes right',
+    [{ ...http, headers: { a: 'x\ny' } }],
+    [['/steps/0/headers/a', 'characters that headers cannot carry']],
+  ],
+  [
+    'a nested field of a form',
+    [
+      {
+        ...http,
+        method: 'POST',
+        headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+        body: { a: { b: 1 } },
+      },
+    ],
+    [['/steps/0/body/a', 'a field of a form is a text']],
+  ],
   ['a broken template', [{ ...http, url: 'https://x.io/{{lead.email' }], [['/steps/0/url', 'missing }}']]],
   [
     'an unknown name',

@@ -6,11 +6,11 @@ const trusted = parseRanges(['10.0.0.0/8', '2001:db8:ffff::/48', '192.0.2.1']);
 
 test.each([
   ['nobody is trusted by default', '203.0.113.5', '198.51.100.1', [], '203.0.113.5'],
-  ['a stranger cannot say who he is', '203.0.113.5', '198.51.100.1', trusted, '203.0.113.5'],
+  ['a stranger cannot say who they are', '203.0.113.5', '198.51.100.1', trusted, '203.0.113.5'],
   ['a trusted proxy can', '10.1.2.3', '198.51.100.1', trusted, '198.51.100.1'],
   ['a chain of them too', '10.1.2.3', '198.51.100.1, 192.0.2.1, 10.9.9.9', trusted, '198.51.100.1'],
   [
-    'what stands left of the first stranger is his own invention',
+    'what stands left of the first stranger is their own invention',
     '10.1.2.3',
     '1.1.1.1, 198.51.100.1, 10.9.9.9',
     trusted,

@@ -4,6 +4,8 @@ import { Type } from '@sinclair/typebox';
 import { pointerToken } from '@/platform/json/pointer.ts';
 import { headerProblem, type OutboundClient } from '@/platform/outbound/client.ts';
 import { mergedHeaders } from '@/platform/outbound/headers.ts';
+import { contentTypeIn } from '@/platform/template/body.ts';
+import { hasTemplates } from '@/platform/template/expression.ts';
 import { defineStep } from '../step.ts';
 import { keptBody, requireSuccess } from './answer.ts';
 
@@ -24,9 +26,18 @@ export const httpRequest = (outbound: Pick<OutboundClient, 'request'>) =>
         description: 'With templates; values behind the first character are percent-encoded.',
         examples: ['https://api.example.com/people/{{lead.email}}'],
       }),
-      headers: Type.Optional(Type.Record(Type.String({ maxLength: 128 }), Type.String({ maxLength: 8192 }))),
+      headers: Type.Optional(
+        Type.Record(Type.String({ maxLength: 128 }), Type.String({ maxLength: 8192 }), {
+          description:
+            'With templates. A value that headers cannot carry fails the step; `url_encode` encodes it.',
+        }),
+      ),
       body: Type.Optional(
-        Type.Unknown({ description: 'Texts are sent as they are, everything else as JSON; with templates.' }),
+        Type.Unknown({
+          description:
+            'With templates, whose values are encoded as the header `Content-Type` says: `application/x-www-form-urlencoded` (an object is sent as a form), JSON, HTML or XML. ' +
+            'Without that header, texts are sent as they are, everything else as JSON.',
+        }),
       ),
       idempotency_header: Type.Optional(
         Type.Union([Type.String({ minLength: 1, maxLength: 128 }), Type.Null()], {
@@ -39,21 +50,22 @@ export const httpRequest = (outbound: Pick<OutboundClient, 'request'>) =>
     compile(step, compiler) {
       const method = step.method ?? 'GET';
       const url = compiler.url(step.url, '/url');
-      if (!/^https?:\/\//.test(step.url) && !step.url.startsWith('{{')) {
+      if (!/^https?:\/\//.test(step.url) && !/^\{[{%]/.test(step.url)) {
         compiler.report('/url', 'must begin with http://, https:// or a template');
-      } else if (!step.url.includes('{{') && !URL.canParse(step.url)) {
+      } else if (!hasTemplates(step.url) && !URL.canParse(step.url)) {
         compiler.report('/url', 'is not a URL');
       }
       const headers = Object.entries(step.headers ?? {}).map(([name, value]) => {
         const pointer = `/headers/${pointerToken(name)}`;
-        const problem = headerProblem(name, '');
+        const problem = headerProblem(name, hasTemplates(value) ? '' : value);
         if (problem) compiler.report(pointer, problem);
-        return [name, compiler.text(value, pointer)] as const;
+        return [name, compiler.header(value, pointer)] as const;
       });
       if (step.body !== undefined && (method === 'GET' || method === 'HEAD')) {
         compiler.report('/body', `${method} takes no body`);
       }
-      const body = step.body === undefined ? null : compiler.value(step.body, '/body');
+      const contentType = contentTypeIn(step.headers ?? {});
+      const body = step.body === undefined ? null : compiler.body(step.body, contentType, '/body');
       const keyHeader = step.idempotency_header === undefined ? 'Idempotency-Key' : step.idempotency_header;
       const keyProblem = keyHeader === null ? null : headerProblem(keyHeader, '');
       if (keyProblem) compiler.report('/idempotency_header', keyProblem);
@@ -65,17 +77,16 @@ export const httpRequest = (outbound: Pick<OutboundClient, 'request'>) =>
           ...headers.flatMap(([, value]) => [...value.reads]),
         ]),
         async run({ scope, idempotencyKey, timeoutMs, signal }) {
-          const content = body?.render(scope);
-          const contentType = typeof content === 'string' ? 'text/plain; charset=utf-8' : 'application/json';
+          const sent = body?.render(scope);
           const answer = await outbound.request({
             method,
             url: url.render(scope),
             headers: mergedHeaders(
-              body ? { 'content-type': contentType } : {},
+              sent ? { 'content-type': sent.contentType } : {},
               Object.fromEntries(headers.map(([name, value]) => [name, value.render(scope)])),
               keyHeader ? { [keyHeader]: idempotencyKey } : {},
             ),
-            body: body ? (typeof content === 'string' ? content : JSON.stringify(content)) : null,
+            body: sent?.content ?? null,
             timeoutMs,
             signal,
           });

@@ -1,4 +1,5 @@
 /** What a migration is: statements, written once for both databases. */
+import type { Transaction } from '../database.ts';
 import type { DialectName } from '../executor.ts';
 
 export interface Migration {
@@ -7,6 +8,8 @@ export interface Migration {
   /** An older migration that did the same: a database that has it needs this one no more. */
   readonly partOf?: string;
   readonly statements: (columns: ColumnTypes, dialect: DialectName) => readonly string[];
+  /** What statements cannot say, in the same transaction, after them. Reads rows in bounded batches. */
+  readonly apply?: (trx: Transaction) => Promise<void>;
 }
 
 /** The one migration of the first release, before each feature brought its own. */
