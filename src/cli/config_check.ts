@@ -12,6 +12,7 @@ import {
   examinedConfigOf,
   JSON_FLAG,
   VALUE_FLAGS,
+  valueFlagsOf,
 } from './locations.ts';
 import { print, printJson, remark } from './output.ts';
 
@@ -50,7 +51,7 @@ export const configCheck: Command = {
     { command: 'config check --json', does: 'For a deployment script' },
   ],
   async run(words) {
-    const { config, environment, findings, confirmed } = examinedConfigOf(words);
+    const { config, environment, findings, confirmed } = examinedConfigOf(words, valueFlagsOf(words));
     const paths = dataPaths(dataFolderOf(words));
     const { preflight } = await import('@/supervisor/preflight.ts');
     const { serverOn } = await import('@/supervisor/lock.ts');

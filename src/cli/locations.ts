@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { processVariables } from '@/platform/config/environment.ts';
 import { acceptedConfig, type ExaminedConfig, examineConfig } from '@/platform/config/load.ts';
+import type { ConfigFlags } from '@/platform/config/overrides.ts';
 import type { Config } from '@/platform/config/schema.ts';
 import { CONFIG } from '@/server/composition.ts';
 import type { Flag, Words } from './command.ts';
@@ -29,18 +30,17 @@ export const JSON_FLAG: Readonly<Record<string, Flag>> = {
 /** Absolute path of the data folder. */
 export const dataFolderOf = (words: Words): string => resolve(words.text('data-dir') ?? 'data');
 
-/** The configuration that file, environment and flags make, good or bad. */
-export const examinedConfigOf = (words: Words): ExaminedConfig =>
-  examineConfig(CONFIG, {
-    file: words.text('config'),
-    env: processVariables(),
-    flags: {
-      host: words.text('host'),
-      port: words.text('port'),
-      workers: words.text('workers'),
-      role: words.text('role'),
-    },
-  });
+/** What was given of `VALUE_FLAGS`. */
+export const valueFlagsOf = (words: Words): ConfigFlags => ({
+  host: words.text('host'),
+  port: words.text('port'),
+  workers: words.text('workers'),
+  role: words.text('role'),
+});
+
+/** The configuration that file, environment and `flags` make, good or bad. */
+export const examinedConfigOf = (words: Words, flags: ConfigFlags = {}): ExaminedConfig =>
+  examineConfig(CONFIG, { file: words.text('config'), env: processVariables(), flags });
 
 /** Throws CommandFailure (exit 2). */
 export const configOf = (words: Words): Config => acceptedConfig(examinedConfigOf(words));

@@ -4,11 +4,11 @@ import { createLogger } from '@/platform/log/log.ts';
 import type { Command } from './command.ts';
 import {
   CONFIG_FLAG,
-  configOf,
   DATA_FLAG,
   dataFolderOf,
   examinedConfigOf,
   VALUE_FLAGS,
+  valueFlagsOf,
 } from './locations.ts';
 
 /** Nothing that the server writes is for other users of the machine. */
@@ -40,12 +40,13 @@ export const serve: Command = {
   ],
   async run(words) {
     process.umask(PRIVATE);
-    const examined = examinedConfigOf(words);
+    const examine = () => examinedConfigOf(words, valueFlagsOf(words));
+    const examined = examine();
     const config = acceptedConfig(examined);
     const { runSupervisor } = await import('@/supervisor/supervisor.ts');
     return runSupervisor({
       config,
-      reloadConfig: () => configOf(words),
+      reloadConfig: () => acceptedConfig(examine()),
       dataDir: dataFolderOf(words),
       environment: examined.environment,
       findings: examined.findings,
