@@ -6,7 +6,10 @@ import { harden } from './hardening.ts';
 import type { OpenWorker } from './open_worker.ts';
 
 /** A `runner` answers for its health and metrics only; the API is the matter of the rest of the fleet. */
-export function buildApp({ core, services, opened }: OpenWorker, streams: OpenStreams): AnyElysia {
+export function buildApp(
+  { core, services, opened }: Pick<OpenWorker, 'core' | 'services' | 'opened'>,
+  streams: OpenStreams,
+): AnyElysia {
   const hasApi = core.config.current.server.role !== 'runner';
   const routes: AnyElysia = new Elysia();
   for (const { operationRoutes, routes: apiRoutes } of opened) {

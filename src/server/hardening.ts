@@ -4,10 +4,8 @@
  */
 import { type AnyElysia, Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
-import { nearest } from '@/platform/errors/suggestion.ts';
 import type { OpenStreams } from '@/platform/http/open_streams.ts';
 import { RouteTable } from '@/platform/http/routes.ts';
-import { asPattern } from '@/platform/limits/policies.ts';
 import type { LineBuffer } from '@/platform/log/lines.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
@@ -72,18 +70,5 @@ export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia 
     .use(routes);
   table.fill(app);
   counting.initialise(table);
-  // A runner has not the routes of the API, which the same configuration may limit.
-  if (config.current.server.role !== 'runner') warnOfUnknownRoutes(config, table, log);
   return app;
-}
-
-/** A limit for a route that does not exist is most likely a mistyped one. */
-function warnOfUnknownRoutes(config: LiveConfig, table: RouteTable, log: Logger): void {
-  for (const route of Object.keys(config.current.rate_limit.routes)) {
-    const [method = '', path = ''] = asPattern(route).split(' ');
-    if (table.find(method, path)) continue;
-    const known = table.all().map((facts) => `${facts.method} ${facts.path}`);
-    const likely = nearest(asPattern(route), known);
-    log.warn('rate_limit.routes names a route that does not exist', { route, ...(likely && { likely }) });
-  }
 }

@@ -3,8 +3,10 @@
  * likely refuses comes first in the start, and is one clear log line; the stop goes the same way back.
  */
 import type { Environment } from '@/platform/config/environment.ts';
+import type { Finding } from '@/platform/config/finding.ts';
 import { liveConfig, type ReplaceableConfig } from '@/platform/config/live.ts';
 import { ConfigRefused } from '@/platform/config/load.ts';
+import type { DataPaths } from '@/platform/config/paths.ts';
 import type { Config } from '@/platform/config/schema.ts';
 import { serveTurns } from '@/platform/db/turns.ts';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
@@ -13,11 +15,14 @@ import type { Logger } from '@/platform/log/log.ts';
 import { openMetrics } from '@/platform/metrics/store.ts';
 import { newId, now } from '@/platform/time/clock.ts';
 import { CONFIG } from '@/server/composition.ts';
+import { limitedRouteFindings } from '@/server/known_routes.ts';
 import { clearRunFolder, prepareDataFolder } from './data_folder.ts';
 import { SUPERVISOR_FILE } from './file_indexes.ts';
+import { logFindings, requireNoErrors } from './findings.ts';
 import { Fleet, type FleetTiming } from './fleet.ts';
 import { lockDataFolder } from './lock.ts';
 import { claimPort } from './port.ts';
+import { preflight } from './preflight.ts';
 import { openRedisSource } from './redis_source.ts';
 import { mergeReloaded } from './reload.ts';
 import { resolveSecrets } from './secrets.ts';
@@ -32,6 +37,8 @@ export interface SupervisorOptions {
   readonly reloadConfig: () => Config;
   readonly dataDir: string;
   readonly environment: Environment;
+  /** What the configuration has brought up when it was read; goes into the log. */
+  readonly findings?: readonly Finding[];
   readonly log: Logger;
   /** What starts a worker; this same program unless given. */
   readonly workerCommand?: readonly string[];
@@ -104,6 +111,7 @@ class Supervisor {
     const paths = prepareDataFolder(dataDir);
     const lock = lockDataFolder(paths);
     resources.defer(() => lock.release());
+    await this.checkStart(paths);
     await this.choosePort();
     const secrets = await resolveSecrets({ paths, environment, config: this.config.current, log });
     clearRunFolder(paths);
@@ -149,12 +157,7 @@ class Supervisor {
   /** Resolves when the server has to stop: with the signal, or with why it cannot go on. */
   private async serve(fleet: Fleet): Promise<string | CommandFailure> {
     const { log } = this.options;
-    const { server, auth } = this.config.current;
-    if (!auth.enabled) {
-      log.warn(
-        'auth.enabled is false: EVERYBODY who reaches the port is an operator, without any credentials',
-      );
-    }
+    const { server } = this.config.current;
     const end = Promise.race([fleet.failed, this.stopAsked.promise]);
     const started = fleet.start().then(() => null);
     const early = await Promise.race([started, end]);
@@ -192,6 +195,14 @@ class Supervisor {
 
   private get workers(): number {
     return this.config.current.server.workers;
+  }
+
+  /** Everything that would end the start later on, told at once; and what an operator should know. */
+  private async checkStart(paths: DataPaths): Promise<void> {
+    const { environment, log, findings = [] } = this.options;
+    const found = await preflight({ config: this.config.current, environment, paths, running: null });
+    logFindings(log, [...findings, ...found]);
+    requireNoErrors(found);
   }
 
   /** The workers get a number, also when the configuration asks for any free port. */
@@ -236,6 +247,7 @@ class Supervisor {
       log.info('configuration reloaded', { applied });
       if (needRestart.length > 0) log.warn('changed keys that need a restart', { keys: needRestart });
       await this.record({ action: 'config.reloaded', details: { applied, need_restart: needRestart } });
+      logFindings(log, await limitedRouteFindings(config));
     } catch (error) {
       log.error('configuration refused, the running one stays', { reason: messageOf(error) });
       const details = { keys: error instanceof ConfigRefused ? error.keys : [] };

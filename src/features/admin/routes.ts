@@ -1,7 +1,7 @@
 /** The server about itself: what runs, for everybody, and its configuration, for admins. */
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { masked } from '@/platform/config/load.ts';
+import { masked } from '@/platform/config/masked.ts';
 import type { Config, ConfigSchema, LiveConfig } from '@/platform/config/schema.ts';
 import { accessControl } from '@/platform/http/access.ts';
 import type { FleetState, RedisTarget } from '@/platform/ipc/messages.ts';
@@ -61,7 +61,7 @@ export const adminRoutes = ({ config, configSchema, fleet, redis, version }: Opt
         },
       },
     )
-    .get('/admin/config', () => masked(config.current), {
+    .get('/admin/config', () => masked(configSchema, config.current), {
       access: 'admin:read',
       response: { 200: Type.Unsafe<Config>(configSchema.schema) },
       detail: {

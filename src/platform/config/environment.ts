@@ -30,9 +30,13 @@ export function readEnvironment(variables: Variables = processVariables()): Envi
   };
 }
 
+/** The server that systemd is about to reload, as it tells the commands of `ExecReload=`. */
+export const reloadedProcess = (variables: Variables = processVariables()): string | null =>
+  variables.MAINPID || null;
+
 /** The variables that do not configure this program: ours may hold secrets, and anybody of the same user sees them. */
 export function withoutOurs(variables: Variables): Variables {
   return Object.fromEntries(
-    Object.entries(variables).filter(([name]) => !/^(AO_|JWT_SECRET|DATABASE_URL$)/.test(name)),
+    Object.entries(variables).filter(([name]) => !/^(AO_|JWT_SECRET|DATABASE_URL(_FILE)?$)/.test(name)),
   );
 }

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { Cluster, type CommonRedisOptions, Redis } from 'ioredis';
 import type { Config } from '@/platform/config/schema.ts';
+import { messageOf } from '@/platform/errors/problem.ts';
 import type { RedisTarget } from '@/platform/ipc/messages.ts';
 import { backoffMs } from '@/platform/time/backoff.ts';
 
@@ -41,6 +42,17 @@ function tlsOptions(config: RedisConfig): { tls?: ConnectionOptions } {
       ...(config.tls_ca_file === null ? {} : { ca: readFileSync(config.tls_ca_file, 'utf8') }),
     },
   };
+}
+
+/** What is wrong with the file of the authority that signed the server's certificate; null when nothing is. */
+export function authorityFault(config: RedisConfig): string | null {
+  if (!config.tls || config.tls_ca_file === null) return null;
+  try {
+    const isPem = readFileSync(config.tls_ca_file, 'utf8').includes('-----BEGIN');
+    return isPem ? null : `redis.tls_ca_file ${config.tls_ca_file} holds no certificate in PEM form`;
+  } catch (error) {
+    return `redis.tls_ca_file cannot be read: ${messageOf(error)}`;
+  }
 }
 
 /** A client that begins to connect at once. Throws when the authority's file cannot be read. */
