@@ -14,6 +14,7 @@ import { registerFormats } from '@/platform/schema/formats.ts';
 import { accessLog } from './plugins/access_log.ts';
 import { Admission, type AdmissionOptions, admission } from './plugins/admission.ts';
 import { type AuditOptions, auditRefusals } from './plugins/audit.ts';
+import { compression } from './plugins/compression.ts';
 import { docs } from './plugins/docs.ts';
 import { edge } from './plugins/edge.ts';
 import { errors } from './plugins/errors.ts';
@@ -61,6 +62,7 @@ export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia 
     .use(securityHeaders())
     .use(auditRefusals({ audit, log }))
     .use(errors({ log, methodsOf: (path) => table.methodsOf(path) }))
+    .use(compression())
     .use(admission({ routes: table }))
     .use(input({ config, routes: table }))
     .use(docs({ routes, version }))
