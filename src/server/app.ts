@@ -2,6 +2,7 @@
 import { type AnyElysia, Elysia } from 'elysia';
 import { ANONYMOUS_OPERATOR } from '@/features/auth/authenticator.ts';
 import { harden } from './hardening.ts';
+import { MODULES } from './modules.ts';
 import type { OpenWorker } from './open_worker.ts';
 
 /** A `runner` answers for its health and metrics only; the API is the matter of the rest of the fleet. */
@@ -13,5 +14,6 @@ export function buildApp({ core, services, opened }: OpenWorker): AnyElysia {
     if (hasApi && apiRoutes) routes.use(apiRoutes());
   }
   const { authenticator, audit } = services;
-  return harden({ ...core, authenticator, audit, anonymousOperator: ANONYMOUS_OPERATOR }, routes);
+  const tags = MODULES.flatMap((module) => module.tags ?? []);
+  return harden({ ...core, authenticator, audit, tags, anonymousOperator: ANONYMOUS_OPERATOR }, routes);
 }

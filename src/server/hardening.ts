@@ -10,6 +10,7 @@ import { asPattern } from '@/platform/limits/policies.ts';
 import type { LineBuffer } from '@/platform/log/lines.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
+import type { ApiTag } from '@/platform/module/module.ts';
 import { registerFormats } from '@/platform/schema/formats.ts';
 import { accessLog } from './plugins/access_log.ts';
 import { Admission, type AdmissionOptions, admission } from './plugins/admission.ts';
@@ -28,6 +29,8 @@ export interface HardeningOptions extends AdmissionOptions {
   readonly metrics: Metrics;
   readonly audit: AuditOptions['audit'];
   readonly version: string;
+  /** The groups of operations in the API document. */
+  readonly tags?: readonly ApiTag[];
   /** Where access lines go; standard output unless given. */
   readonly accessLines?: LineBuffer;
 }
@@ -35,7 +38,7 @@ export interface HardeningOptions extends AdmissionOptions {
 /** The app that serves `routes`, hardened. */
 export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia {
   registerFormats();
-  const { config, log, metrics, audit, version, accessLines } = options;
+  const { config, log, metrics, audit, version, permissions, tags = [], accessLines } = options;
   const table = new RouteTable();
   const gate = new Admission(options);
   const counting = requestMetrics({ metrics });
@@ -65,7 +68,7 @@ export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia 
     .use(compression())
     .use(admission({ routes: table }))
     .use(input({ config, routes: table }))
-    .use(docs({ routes, version }))
+    .use(docs({ routes, version, permissions, tags }))
     .use(routes);
   table.fill(app);
   counting.initialise(table);

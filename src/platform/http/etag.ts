@@ -19,13 +19,17 @@ export const gzipTag = (tag: string): string => tag.replace(/"$/, '-gzip"');
 export const matchesGzipTag = (request: Request, tag: string): boolean =>
   tagsOf(request.headers.get('if-none-match') ?? '').some((each) => strong(each) === gzipTag(tag));
 
-/** Whether `If-None-Match` says that the client has this version already (weak comparison). */
-export function isNotModified(request: Request, version: number): boolean {
+/** Whether `If-None-Match` says that the client has what bears this tag, encoded or not (weak comparison). */
+export function isCurrent(request: Request, tag: string): boolean {
   const header = request.headers.get('if-none-match');
   if (header === null) return false;
-  const tags = [etag(version), gzipTag(etag(version))];
-  return tagsOf(header).some((tag) => tag === '*' || tags.includes(strong(tag)));
+  const tags = [tag, gzipTag(tag)];
+  return tagsOf(header).some((each) => each === '*' || tags.includes(strong(each)));
 }
+
+/** The same of a version. */
+export const isNotModified = (request: Request, version: number): boolean =>
+  isCurrent(request, etag(version));
 
 /**
  * The versions that `If-Match` names; null when any will do. Weak tags and tags of others name none (strong comparison).
