@@ -1,4 +1,4 @@
-/** Files that the bundler embeds: each import is the path under which the binary serves them, or their text. */
+/** Files that the bundler embeds: each import is the path under which the binary serves them. */
 declare module 'swagger-ui-dist/swagger-ui-bundle.js' {
   const path: string;
   export default path;
@@ -10,8 +10,4 @@ declare module 'swagger-ui-dist/swagger-ui.css' {
 declare module 'swagger-ui-dist/favicon-32x32.png' {
   const path: string;
   export default path;
-}
-declare module '*/browser/start.js' {
-  const text: string;
-  export default text;
 }

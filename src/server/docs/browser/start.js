@@ -4,10 +4,23 @@
  */
 (() => {
   /**
+   * @typedef {import('./swagger_ui.d.ts').ImmutableMap} ImmutableMap
+   * @typedef {import('./swagger_ui.d.ts').LiveResponse} LiveResponse
+   * @typedef {import('./swagger_ui.d.ts').Operation} Operation
+   * @typedef {import('./swagger_ui.d.ts').Plugin} Plugin
+   * @typedef {import('./swagger_ui.d.ts').Schema} Schema
+   * @typedef {import('./swagger_ui.d.ts').Spec} Spec
+   * @typedef {import('./swagger_ui.d.ts').System} System
+   * @typedef {{ example: string, wanted: () => string | undefined }} Filling what stands at a place, and what should
+   * @typedef {Filling & { read: () => unknown, write: (value: string) => unknown, filled?: string }} IdPlace
+   */
+
+  /**
    * sessionStorage, which is forgotten when the tab is closed, and not localStorage: a token of an admin must not stay
    * behind on a computer that others use. API keys, which live for long, are not kept at all.
    */
   const store = {
+    /** @type {(key: string) => unknown} */
     get: (key) => {
       try {
         return JSON.parse(sessionStorage.getItem(key) ?? 'null');
@@ -15,6 +28,7 @@
         return null;
       }
     },
+    /** @type {(key: string, value: unknown) => void} */
     set: (key, value) => {
       try {
         if (value === null) sessionStorage.removeItem(key);
@@ -32,23 +46,31 @@
   const ENDINGS = ['/api/auth/logout', '/api/auth/password'];
   const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-  let spec = null;
+  /** @type {Spec} */
+  let spec = { paths: {}, components: { schemas: {}, securitySchemes: {} } };
+  /** @type {string | null} */
   let token = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  /** The last id of each kind of thing. */
+  /** The last id of each kind of thing. @type {Map<string, unknown>} */
   const seen = new Map(Object.entries(store.get(SEEN) ?? {}));
+  /** @type {IdPlace[]} */
   let places = [];
+  /** By path and method. @type {Map<string, Filling>} */
   const bodies = new Map();
 
+  /** @type {(jwt: string) => { exp?: number, sub?: string }} */
   const claimsOf = (jwt) => {
     try {
-      return JSON.parse(atob(jwt.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')));
+      return JSON.parse(atob((jwt.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/')));
     } catch {
       return {};
     }
   };
+  /** @type {(jwt: string) => number} */
   const millisecondsLeft = (jwt) => (claimsOf(jwt).exp ?? 0) * 1000 - Date.now();
 
+  /** @type {(system: System, jwt: string) => void} */
   function keepToken(system, jwt) {
     token = jwt;
     store.set(TOKEN, jwt);
@@ -59,10 +81,11 @@
     );
   }
 
-  /** As the dialogue of Swagger UI does it; its own preauthorizeApiKey does not know of the plugin below. */
+  /** As the dialogue of Swagger UI does it; its own preauthorizeApiKey does not know of the plugin below.
+   * @type {(system: System, jwt: string) => unknown} */
   const authorize = (system, jwt) =>
     system.authActions.authorize({
-      [SCHEME]: { name: SCHEME, schema: spec.components.securitySchemes[SCHEME], value: jwt },
+      [SCHEME]: { name: SCHEME, schema: spec.components.securitySchemes[SCHEME] ?? {}, value: jwt },
     });
 
   function dropToken() {
@@ -71,10 +94,11 @@
     clearTimeout(timer);
   }
 
-  const resolved = (schema) =>
-    schema?.$ref ? spec.components.schemas[schema.$ref.split('/').at(-1)] : (schema ?? {});
+  /** @type {(schema: Schema | undefined) => Schema} */
+  const resolved = (schema = {}) => spec.components.schemas[schema.$ref?.split('/').at(-1) ?? ''] ?? schema;
 
-  /** Takes in the ids in an answer. One that stands in a list says less than one that was asked for or made. */
+  /** Takes in the ids in an answer. One that stands in a list says less than one that was asked for or made.
+   * @type {(given: Schema | undefined, value: unknown, inList: boolean) => void} */
   function collect(given, value, inList) {
     const schema = resolved(given);
     const kind = schema['x-id-of'];
@@ -87,20 +111,22 @@
     if (Array.isArray(value)) for (const item of value) collect(schema.items, item, true);
     else if (typeof value === 'object') {
       for (const [name, property] of Object.entries(schema.properties ?? {}))
-        collect(property, value[name], inList);
+        collect(property, Reflect.get(value, name), inList);
     }
   }
 
-  /** Where ids are wanted: the place in a path or a body, with how to read and write what stands there. */
+  /** Where ids are wanted: the place in a path or a body, with how to read and write what stands there.
+   * @type {(system: System) => IdPlace[]} */
   function findPlaces(system) {
+    /** @type {IdPlace[]} */
     const found = [];
     for (const [path, ofPath] of Object.entries(spec.paths)) {
       for (const [method, operation] of Object.entries(ofPath)) {
         const at = [path, method];
         const parameters = system.specSelectors.specJson().getIn(['paths', path, method, 'parameters']) ?? [];
-        for (const parameter of parameters) {
+        for (const parameter of /** @type {Iterable<ImmutableMap>} */ (parameters)) {
           const kind = parameter.getIn(['schema', 'x-id-of']);
-          if (parameter.get('in') !== 'path' || kind === undefined) continue;
+          if (parameter.get('in') !== 'path' || typeof kind !== 'string') continue;
           found.push({
             example: String(parameter.get('example')),
             wanted: () => (seen.has(kind) ? String(seen.get(kind)) : undefined),
@@ -121,19 +147,22 @@
     return found;
   }
 
-  /** The example of a body, and the same with the ids that are known; null for one that takes no ids. */
+  /** The example of a body, and the same with the ids that are known; null for one that takes no ids.
+   * @type {(operation: Operation) => Filling | null} */
   function bodyWithIds(operation) {
     const { schema, example } = operation.requestBody?.content?.['application/json'] ?? {};
-    const ids = Object.entries(resolved(schema).properties ?? {}).filter(([, each]) => each['x-id-of']);
+    const ids = Object.entries(resolved(schema).properties ?? {}).flatMap(([name, each]) =>
+      each['x-id-of'] === undefined ? [] : [{ name, kind: each['x-id-of'] }],
+    );
     if (ids.length === 0) return null;
-    const text = (value) => JSON.stringify(value, null, 2);
-    const known = () => ids.filter(([, each]) => seen.has(each['x-id-of']));
+    const text = (/** @type {unknown} */ value) => JSON.stringify(value, null, 2);
+    const known = () => ids.filter(({ kind }) => seen.has(kind));
     return {
       example: text(example),
       wanted: () =>
         text({
           ...example,
-          ...Object.fromEntries(known().map(([name, each]) => [name, seen.get(each['x-id-of'])])),
+          ...Object.fromEntries(known().map(({ name, kind }) => [name, seen.get(kind)])),
         }),
     };
   }
@@ -151,21 +180,23 @@
     }
   }
 
+  /** @type {(system: System, path: string, method: string, response: LiveResponse) => void} */
   function answered(system, path, method, response) {
-    const status = response.status ?? response.err?.status;
-    const operation = spec?.paths[path]?.[method];
+    const status = response.status ?? response.err?.status ?? 0;
+    const operation = spec.paths[path]?.[method];
     if (status === 401 && path !== LOGIN && token !== null) system.authActions.logout([SCHEME]);
     if (!operation || !(status >= 200 && status < 300)) return;
     if (ENDINGS.includes(path)) system.authActions.logout([SCHEME]);
-    if (path === LOGIN) authorize(system, response.obj.access_token);
+    if (path === LOGIN) authorize(system, String(response.obj?.access_token));
     if (method === 'delete') {
-      const removed = operation.parameters.findLast((parameter) => parameter.in === 'path');
-      seen.delete(removed?.schema['x-id-of']);
+      const removed = operation.parameters?.findLast((parameter) => parameter.in === 'path');
+      seen.delete(removed?.schema['x-id-of'] ?? '');
     }
     collect(operation.responses[status]?.content?.['application/json']?.schema, response.obj, false);
     fillIn();
   }
 
+  /** @type {() => Plugin} */
   const plugin = () => ({
     statePlugins: {
       auth: {
@@ -216,9 +247,9 @@
     tryItOutEnabled: true,
     validatorUrl: null,
     onComplete: () => {
-      spec = ui.specSelectors.specJson().toJS();
+      spec = /** @type {Spec} */ (ui.specSelectors.specJson().toJS());
       const kept = store.get(TOKEN);
-      if (kept !== null && millisecondsLeft(kept) > 0) authorize(ui, kept);
+      if (typeof kept === 'string' && millisecondsLeft(kept) > 0) authorize(ui, kept);
       else dropToken();
       places = findPlaces(ui);
       fillIn();
