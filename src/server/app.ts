@@ -3,6 +3,7 @@ import { type AnyElysia, Elysia } from 'elysia';
 import { ANONYMOUS_OPERATOR } from '@/features/auth/authenticator.ts';
 import type { OpenStreams } from '@/platform/http/open_streams.ts';
 import { harden } from './hardening.ts';
+import { MODULES } from './modules.ts';
 import type { OpenWorker } from './open_worker.ts';
 
 /** A `runner` answers for its health and metrics only; the API is the matter of the rest of the fleet. */
@@ -17,5 +18,9 @@ export function buildApp(
     if (hasApi && apiRoutes) routes.use(apiRoutes());
   }
   const { authenticator, audit } = services;
-  return harden({ ...core, streams, authenticator, audit, anonymousOperator: ANONYMOUS_OPERATOR }, routes);
+  const tags = MODULES.flatMap((module) => module.tags ?? []);
+  return harden(
+    { ...core, streams, authenticator, audit, tags, anonymousOperator: ANONYMOUS_OPERATOR },
+    routes,
+  );
 }

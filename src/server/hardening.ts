@@ -9,10 +9,12 @@ import { RouteTable } from '@/platform/http/routes.ts';
 import type { LineBuffer } from '@/platform/log/lines.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
+import type { ApiTag } from '@/platform/module/module.ts';
 import { registerFormats } from '@/platform/schema/formats.ts';
 import { accessLog } from './plugins/access_log.ts';
 import { Admission, type AdmissionOptions, admission } from './plugins/admission.ts';
 import { type AuditOptions, auditRefusals } from './plugins/audit.ts';
+import { compression } from './plugins/compression.ts';
 import { docs } from './plugins/docs.ts';
 import { edge } from './plugins/edge.ts';
 import { errors } from './plugins/errors.ts';
@@ -28,6 +30,8 @@ export interface HardeningOptions extends AdmissionOptions {
   readonly streams: OpenStreams;
   readonly audit: AuditOptions['audit'];
   readonly version: string;
+  /** The groups of operations in the API document. */
+  readonly tags?: readonly ApiTag[];
   /** Where access lines go; standard output unless given. */
   readonly accessLines?: LineBuffer;
 }
@@ -35,7 +39,7 @@ export interface HardeningOptions extends AdmissionOptions {
 /** The app that serves `routes`, hardened. */
 export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia {
   registerFormats();
-  const { config, log, metrics, streams, audit, version, accessLines } = options;
+  const { config, log, metrics, streams, audit, version, permissions, tags = [], accessLines } = options;
   const table = new RouteTable();
   const gate = new Admission(options);
   const counting = requestMetrics({ metrics });
@@ -64,9 +68,10 @@ export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia 
     .use(securityHeaders())
     .use(auditRefusals({ audit, log }))
     .use(errors({ log, methodsOf: (path) => table.methodsOf(path) }))
+    .use(compression())
     .use(admission({ routes: table }))
     .use(input({ config, routes: table }))
-    .use(docs({ routes, version }))
+    .use(docs({ routes, version, permissions, tags }))
     .use(routes);
   table.fill(app);
   counting.initialise(table);

@@ -28,6 +28,7 @@ declare module '@/platform/identity/permissions.ts' {
 
 export const auditModule = defineModule({
   name: 'audit',
+  tags: [{ name: 'audit', order: 70, description: 'The audit log and its backups.' }],
   config: auditSection,
   permissions: { 'audit:read': 'admin', 'audit:backup': 'admin' },
   migrations: [auditTables],

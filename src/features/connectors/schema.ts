@@ -30,7 +30,7 @@ const Auth = Type.Union(
       { additionalProperties: false },
     ),
   ],
-  { description: 'Credentials; encrypted at rest and never shown again.' },
+  { title: 'CrmCredentials', description: 'Credentials; encrypted at rest and never shown again.' },
 );
 export type Auth = Static<typeof Auth>;
 
@@ -83,6 +83,7 @@ export const ConnectorInput = Type.Object(
     auth: Type.Optional(Auth),
   },
   {
+    title: 'CrmConfigInput',
     additionalProperties: false,
     examples: [
       {
@@ -102,18 +103,20 @@ export const ConnectorView = Type.Object(
   {
     ...settings,
     auth: Type.Object({
-      type: Type.Union([
-        Type.Literal('none'),
-        Type.Literal('bearer'),
-        Type.Literal('header'),
-        Type.Literal('basic'),
-      ]),
+      type: Type.Union(
+        [Type.Literal('none'), Type.Literal('bearer'), Type.Literal('header'), Type.Literal('basic')],
+        { examples: ['bearer'] },
+      ),
       configured: Type.Boolean(),
     }),
     created_at: Type.String({ format: 'date-time' }),
     updated_at: Type.String({ format: 'date-time' }),
   },
-  { additionalProperties: false },
+  {
+    title: 'CrmConfig',
+    description: 'The configuration as it is now, without credentials.',
+    additionalProperties: false,
+  },
 );
 export type ConnectorView = Static<typeof ConnectorView>;
 
@@ -126,9 +129,11 @@ export const ConnectorStatus = Type.Object(
       Type.Literal('not_configured'),
     ]),
     detail: Type.String({ description: 'In words.', examples: ['The CRM answered 200.'] }),
-    latency_ms: nullable(Type.Number({ description: 'Of the question just asked; null when none was.' })),
+    latency_ms: nullable(
+      Type.Number({ examples: [38.5], description: 'Of the question just asked; null when none was.' }),
+    ),
     checked_at: Type.String({ format: 'date-time' }),
   },
-  { additionalProperties: false },
+  { title: 'CrmStatus', description: 'What the CRM said just now.', additionalProperties: false },
 );
 export type ConnectorStatus = Static<typeof ConnectorStatus>;

@@ -29,6 +29,7 @@ declare module '@/platform/identity/permissions.ts' {
 
 export const leadsModule = defineModule({
   name: 'leads',
+  tags: [{ name: 'leads', order: 20, description: 'Sales leads.' }],
   permissions: { 'leads:read': 'viewer', 'leads:write': 'operator' },
   migrations: [leadsTables, leadChanges],
   needs: ['audit', 'idempotency'],

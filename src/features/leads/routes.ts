@@ -5,7 +5,7 @@ import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
 import { etag, expectedVersions, isNotModified } from '@/platform/http/etag.ts';
 import { keyedRequestOf } from '@/platform/http/keyed_request.ts';
-import { NoBody } from '@/platform/schema/parts.ts';
+import { done, NoBody } from '@/platform/schema/parts.ts';
 import { leadNotFound } from './reader.ts';
 import {
   Lead,
@@ -140,7 +140,7 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
       {
         access: 'leads:write',
         params: LeadId,
-        response: { 204: NoBody },
+        response: { 204: done('The lead is gone.') },
         detail: {
           operationId: 'deleteLead',
           'x-headers': ['If-Match'],

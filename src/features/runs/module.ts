@@ -32,6 +32,7 @@ declare module '@/platform/identity/permissions.ts' {
 
 export const runsModule = defineModule({
   name: 'runs',
+  tags: [{ name: 'runs', order: 40, description: 'Workflows being carried out, with every attempt.' }],
   config: runsSection,
   permissions: { 'runs:read': 'viewer', 'runs:write': 'operator' },
   migrations: [runsTables, runRetries],
