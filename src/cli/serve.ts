@@ -1,7 +1,8 @@
 /** `serve`: the server itself, in the foreground. */
-import { processVariables, readEnvironment } from '@/platform/config/environment.ts';
+import { processVariables, readEnvironment, wantsColour } from '@/platform/config/environment.ts';
 import { loadConfig } from '@/platform/config/load.ts';
 import { createLogger } from '@/platform/log/log.ts';
+import { standardOutput } from '@/platform/log/output.ts';
 import { CONFIG } from '@/server/composition.ts';
 import type { Command } from './command.ts';
 import { CONFIG_FLAG, DATA_FLAG, dataFolderOf } from './locations.ts';
@@ -13,12 +14,12 @@ export const serve: Command = {
   name: 'serve',
   summary: 'Start the server.',
   about: [
-    'Runs in the foreground and logs JSON lines on standard output until SIGTERM or SIGINT ends it in good order; SIGHUP makes it read its configuration again. The line with "msg":"listening" says that all workers are ready.',
+    'Runs in the foreground until SIGTERM or SIGINT ends it in good order; a second one ends it at once. SIGHUP makes it read its configuration again. It logs on standard output, in a readable form on a terminal and as JSON lines elsewhere (log.format). The line "listening" says that all workers are ready.',
     'On an empty database the user "admin" is made, with AO_ADMIN_PASSWORD as password; without that variable a random one is made and printed once.',
   ],
   flags: {
     ...CONFIG_FLAG,
-    host: { value: 'H', help: 'Address to listen on (server.host, 0.0.0.0 unless configured).' },
+    host: { value: 'H', help: 'Address to listen on (server.host, 127.0.0.1 unless configured).' },
     port: { value: 'N', help: 'Port to listen on (server.port, 8000 unless configured).' },
     workers: { value: 'N', help: 'Worker processes (server.workers, 4 unless configured).' },
     role: { value: 'all|api|runner', help: 'Serve the API, carry out runs, or both (server.role).' },
@@ -56,7 +57,10 @@ export const serve: Command = {
       reloadConfig,
       dataDir: dataFolderOf(words),
       environment: readEnvironment(),
-      log: createLogger({ level: config.log.level }),
+      log: createLogger({
+        level: config.log.level,
+        write: standardOutput(config.log.format, wantsColour()).write,
+      }),
     });
   },
 };

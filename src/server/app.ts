@@ -1,11 +1,14 @@
 /** The whole API: every feature's routes behind the plugins of `hardening.ts`. */
 import { type AnyElysia, Elysia } from 'elysia';
 import { ANONYMOUS_OPERATOR } from '@/features/auth/authenticator.ts';
-import { harden } from './hardening.ts';
+import { type HardeningOptions, harden } from './hardening.ts';
 import type { OpenWorker } from './open_worker.ts';
 
+/** What the process that serves the app adds to it. */
+export type ServingOptions = Pick<HardeningOptions, 'accessLines' | 'untrustedProxy'>;
+
 /** A `runner` answers for its health and metrics only; the API is the matter of the rest of the fleet. */
-export function buildApp({ core, services, opened }: OpenWorker): AnyElysia {
+export function buildApp({ core, services, opened }: OpenWorker, serving: ServingOptions = {}): AnyElysia {
   const hasApi = core.config.current.server.role !== 'runner';
   const routes: AnyElysia = new Elysia();
   for (const { operationRoutes, routes: apiRoutes } of opened) {
@@ -13,5 +16,5 @@ export function buildApp({ core, services, opened }: OpenWorker): AnyElysia {
     if (hasApi && apiRoutes) routes.use(apiRoutes());
   }
   const { authenticator, audit } = services;
-  return harden({ ...core, authenticator, audit, anonymousOperator: ANONYMOUS_OPERATOR }, routes);
+  return harden({ ...core, ...serving, authenticator, audit, anonymousOperator: ANONYMOUS_OPERATOR }, routes);
 }

@@ -6,6 +6,7 @@ import { type AnyElysia, Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { nearest } from '@/platform/errors/suggestion.ts';
 import { RouteTable } from '@/platform/http/routes.ts';
+import type { UntrustedProxy } from '@/platform/ipc/messages.ts';
 import { asPattern } from '@/platform/limits/policies.ts';
 import type { LineBuffer } from '@/platform/log/lines.ts';
 import type { Logger } from '@/platform/log/log.ts';
@@ -29,12 +30,14 @@ export interface HardeningOptions extends AdmissionOptions {
   readonly version: string;
   /** Where access lines go; standard output unless given. */
   readonly accessLines?: LineBuffer;
+  /** Hears of a proxy that forwards requests and is not trusted. */
+  readonly untrustedProxy?: (proxy: UntrustedProxy) => void;
 }
 
 /** The app that serves `routes`, hardened. */
 export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia {
   registerFormats();
-  const { config, log, metrics, audit, version, accessLines } = options;
+  const { config, log, metrics, audit, version, accessLines, untrustedProxy } = options;
   const table = new RouteTable();
   const gate = new Admission(options);
   const counting = requestMetrics({ metrics });
@@ -53,6 +56,7 @@ export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia 
         config,
         log,
         peerOf,
+        ...(untrustedProxy && { untrustedProxy }),
         admit: (context, request, route, access) => gate.admit(context, request, route, access),
       }),
     )

@@ -25,7 +25,11 @@ const HostPort = Type.Object(
 
 const Server = section(
   {
-    host: Type.String({ default: '0.0.0.0', minLength: 1, description: 'Address to listen on.' }),
+    host: Type.String({
+      default: '127.0.0.1',
+      minLength: 1,
+      description: 'Address to listen on; 0.0.0.0 is every IPv4 address of the machine.',
+    }),
     port: integer(8000, 0, 65535, 'Port to listen on; all workers share it.'),
     workers: integer(4, 1, 256, 'Worker processes.'),
     worker_timeout_seconds: integer(
@@ -38,7 +42,7 @@ const Server = section(
       default: 'all',
       description: 'What the workers do: serve the API, carry out runs, or both.',
     }),
-    shutdown_grace_seconds: integer(30, 1, 600, 'Longest wait for requests and steps in flight at shutdown.'),
+    shutdown_grace_seconds: integer(5, 1, 600, 'Longest wait for requests and steps in flight at shutdown.'),
     drain_seconds: Type.Number({
       default: 1,
       minimum: 0,
@@ -133,6 +137,10 @@ const Log = section(
       }),
     ),
     requests: live(flag(true, 'Write one line for every request.')),
+    format: Type.Union([Type.Literal('auto'), Type.Literal('json'), Type.Literal('text')], {
+      default: 'auto',
+      description: 'JSON lines, text for people, or (auto) text on a terminal and JSON elsewhere.',
+    }),
   },
   'Log lines on standard output.',
 );
