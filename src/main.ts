@@ -1,6 +1,5 @@
 /** The entry of the one executable: a command line, or, as the supervisor starts it again, a worker. */
 import { flushed, outliveReader } from '@/cli/output.ts';
-import { runCommandLine } from '@/cli/run.ts';
 import { WORKER_COMMAND } from '@/supervisor/worker_process.ts';
 
 async function main(): Promise<void> {
@@ -11,6 +10,7 @@ async function main(): Promise<void> {
     const { runWorker } = await import('@/server/worker.ts');
     return runWorker();
   }
+  const { runCommandLine } = await import('@/cli/run.ts');
   const exitCode = await runCommandLine(argv);
   await flushed();
   process.exit(exitCode);

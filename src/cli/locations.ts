@@ -13,7 +13,7 @@ export const CONFIG_FLAG: Readonly<Record<string, Flag>> = {
 
 /** Keys of the configuration that `serve` takes as flags. */
 export const VALUE_FLAGS: Readonly<Record<string, Flag>> = {
-  host: { value: 'H', help: 'Address to listen on (server.host, 0.0.0.0 unless configured).' },
+  host: { value: 'H', help: 'Address to listen on (server.host, 127.0.0.1 unless configured).' },
   port: { value: 'N', help: 'Port to listen on (server.port, 8000 unless configured).' },
   workers: { value: 'N', help: 'Worker processes (server.workers, 4 unless configured).' },
   role: { value: 'all|api|runner', help: 'Serve the API, carry out runs, or both (server.role).' },

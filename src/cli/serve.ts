@@ -1,6 +1,8 @@
 /** `serve`: the server itself, in the foreground. */
+import { wantsColour } from '@/platform/config/environment.ts';
 import { acceptedConfig } from '@/platform/config/load.ts';
 import { createLogger } from '@/platform/log/log.ts';
+import { standardOutput } from '@/platform/log/output.ts';
 import type { Command } from './command.ts';
 import {
   CONFIG_FLAG,
@@ -18,7 +20,7 @@ export const serve: Command = {
   name: 'serve',
   summary: 'Start the server.',
   about: [
-    'Runs in the foreground and logs JSON lines on standard output until SIGTERM or SIGINT ends it in good order; SIGHUP makes it read its configuration again. The line with "msg":"listening" says that all workers are ready.',
+    'Runs in the foreground until SIGTERM or SIGINT ends it in good order; a second one ends it at once. SIGHUP makes it read its configuration again. It logs on standard output, in a readable form on a terminal and as JSON lines elsewhere (log.format). The line "listening" says that all workers are ready.',
     'On an empty database the user "admin" is made, with AO_ADMIN_PASSWORD as password; without that variable a random one is made and printed once.',
   ],
   flags: {
@@ -50,7 +52,10 @@ export const serve: Command = {
       dataDir: dataFolderOf(words),
       environment: examined.environment,
       findings: examined.findings,
-      log: createLogger({ level: config.log.level }),
+      log: createLogger({
+        level: config.log.level,
+        write: standardOutput(config.log.format, wantsColour()).write,
+      }),
     });
   },
 };

@@ -1,15 +1,17 @@
 /** The whole API: every feature's routes behind the plugins of `hardening.ts`. */
 import { type AnyElysia, Elysia } from 'elysia';
 import { ANONYMOUS_OPERATOR } from '@/features/auth/authenticator.ts';
-import type { OpenStreams } from '@/platform/http/open_streams.ts';
-import { harden } from './hardening.ts';
+import { type HardeningOptions, harden } from './hardening.ts';
 import { MODULES } from './modules.ts';
 import type { OpenWorker } from './open_worker.ts';
+
+/** What the process that serves the app adds to it. */
+export type ServingOptions = Pick<HardeningOptions, 'streams' | 'accessLines' | 'untrustedProxy'>;
 
 /** A `runner` answers for its health and metrics only; the API is the matter of the rest of the fleet. */
 export function buildApp(
   { core, services, opened }: Pick<OpenWorker, 'core' | 'services' | 'opened'>,
-  streams: OpenStreams,
+  serving: ServingOptions,
 ): AnyElysia {
   const hasApi = core.config.current.server.role !== 'runner';
   const routes: AnyElysia = new Elysia();
@@ -20,7 +22,7 @@ export function buildApp(
   const { authenticator, audit } = services;
   const tags = MODULES.flatMap((module) => module.tags ?? []);
   return harden(
-    { ...core, streams, authenticator, audit, tags, anonymousOperator: ANONYMOUS_OPERATOR },
+    { ...core, ...serving, authenticator, audit, tags, anonymousOperator: ANONYMOUS_OPERATOR },
     routes,
   );
 }

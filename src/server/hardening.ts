@@ -6,6 +6,7 @@ import { type AnyElysia, Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import type { OpenStreams } from '@/platform/http/open_streams.ts';
 import { RouteTable } from '@/platform/http/routes.ts';
+import type { UntrustedProxy } from '@/platform/ipc/messages.ts';
 import type { LineBuffer } from '@/platform/log/lines.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
@@ -34,12 +35,25 @@ export interface HardeningOptions extends AdmissionOptions {
   readonly tags?: readonly ApiTag[];
   /** Where access lines go; standard output unless given. */
   readonly accessLines?: LineBuffer;
+  /** Hears of a proxy that forwards requests and is not trusted. */
+  readonly untrustedProxy?: (proxy: UntrustedProxy) => void;
 }
 
 /** The app that serves `routes`, hardened. */
 export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia {
   registerFormats();
-  const { config, log, metrics, streams, audit, version, permissions, tags = [], accessLines } = options;
+  const {
+    config,
+    log,
+    metrics,
+    streams,
+    audit,
+    version,
+    permissions,
+    tags = [],
+    accessLines,
+    untrustedProxy,
+  } = options;
   const table = new RouteTable();
   const gate = new Admission(options);
   const counting = requestMetrics({ metrics });
@@ -59,6 +73,7 @@ export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia 
         log,
         peerOf,
         streams,
+        ...(untrustedProxy && { untrustedProxy }),
         admit: (context, request, route, access) => gate.admit(context, request, route, access),
         stillAdmits: (context, request) => gate.stillAdmits(context, request),
       }),

@@ -33,7 +33,7 @@ async function routesOfTheApi(config: Config): Promise<RouteTable> {
   const core = { ...bare, secrets: { jwtSecrets: [], encryptionKey: NO_KEY } };
   const modules = openModules(MODULES, core);
   const table = new RouteTable();
-  table.fill(buildApp({ core, ...modules }, new OpenStreams(core)));
+  table.fill(buildApp({ core, ...modules }, { streams: new OpenStreams(core) }));
   await modules.close();
   return table;
 }

@@ -6,6 +6,7 @@
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import {
   ALIVE_EVERY_MS,
+  IGNORED_SIGNALS,
   type ToSupervisor,
   type ToWorker,
   type WorkerInit,
@@ -14,6 +15,7 @@ import {
 export interface WorkerMessages {
   reload(message: Extract<ToWorker, { type: 'reload' }>): void;
   fleet(message: Extract<ToWorker, { type: 'fleet' }>): void;
+  listen(message: Extract<ToWorker, { type: 'listen' }>): void;
   drain(): void;
 }
 
@@ -34,7 +36,8 @@ export class SupervisorChannel {
     // Ctrl-C reaches the whole process group, and a process manager may signal every process: both mean "drain".
     process.on('SIGINT', () => this.hear({ type: 'drain' }));
     process.on('SIGTERM', () => this.hear({ type: 'drain' }));
-    process.on('SIGHUP', () => undefined);
+    // Others are for the supervisor, which says what they do; here their default would end the process.
+    for (const signal of ['SIGHUP', ...IGNORED_SIGNALS]) process.on(signal, () => undefined);
     this.say({ type: 'hello' });
     setInterval(() => this.say({ type: 'alive' }), ALIVE_EVERY_MS).unref();
   }
@@ -61,6 +64,7 @@ export class SupervisorChannel {
   private pass(message: ToWorker, listener: WorkerMessages): void {
     if (message.type === 'reload') listener.reload(message);
     else if (message.type === 'fleet') listener.fleet(message);
+    else if (message.type === 'listen') listener.listen(message);
     else if (message.type === 'drain') listener.drain();
   }
 }

@@ -7,15 +7,11 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { messageOf } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
+import { openLibc } from '@/platform/native/libc.ts';
 
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
 const LISTEN_STATE = '0A';
-const LIBRARIES = [
-  'libc.so.6',
-  `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`,
-  'libc.so',
-];
 
 /** Classic BPF over the TCP header: `[operation, jump if true, jump if false, operand]`. */
 const DROP_SYN: readonly (readonly [number, number, number, number])[] = [
@@ -70,24 +66,12 @@ function ownListeners(port: number): number[] {
 }
 
 async function filterAttacher(): Promise<(descriptor: number) => boolean> {
-  const { dlopen, ptr } = await import('bun:ffi');
-  const { symbols } = firstThatOpens((library) =>
-    dlopen(library, { setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' } }),
-  );
+  const { ptr } = await import('bun:ffi');
+  const { setsockopt } = await openLibc({
+    setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' },
+  });
   PROGRAM.setUint16(0, DROP_SYN.length, true);
   PROGRAM.setBigUint64(8, BigInt(ptr(FILTER)), true);
   return (descriptor) =>
-    symbols.setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, ptr(PROGRAM), PROGRAM.byteLength) === 0;
-}
-
-function firstThatOpens<T>(open: (library: string) => T): T {
-  const failures: unknown[] = [];
-  for (const library of LIBRARIES) {
-    try {
-      return open(library);
-    } catch (error) {
-      failures.push(error);
-    }
-  }
-  throw failures[0];
+    setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, ptr(PROGRAM), PROGRAM.byteLength) === 0;
 }

@@ -2,11 +2,13 @@
  * A worker process: waits for its orders, opens everything, listens, and leaves in good order when told to. It never
  * outlives its supervisor.
  */
+import { wantsColour } from '@/platform/config/environment.ts';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
 import { OpenStreams } from '@/platform/http/open_streams.ts';
 import { largestCap } from '@/platform/http/routes.ts';
 import type { WorkerInit } from '@/platform/ipc/messages.ts';
 import { createLogger, type Logger } from '@/platform/log/log.ts';
+import { type LogOutput, standardOutput } from '@/platform/log/output.ts';
 import { buildApp } from './app.ts';
 import { Listener } from './listener.ts';
 import { type OpenWorker, openWorker } from './open_worker.ts';
@@ -17,35 +19,36 @@ export async function runWorker(): Promise<void> {
   const channel = new SupervisorChannel();
   const init = await channel.init;
   if (!init) return leave(channel);
-  const log = createLogger({ level: init.config.log.level, fields: { worker: init.slot } });
+  const output = standardOutput(init.config.log.format, wantsColour());
+  const log = createLogger({
+    level: init.config.log.level,
+    fields: { worker: init.slot },
+    write: output.write,
+  });
   reportBugs(log);
   try {
-    const worker = await openWorker(init, log);
-    await serve(channel, init, worker, log);
+    serve(channel, init, await openWorker(init, log), log, output);
   } catch (error) {
-    const fatal = error instanceof CommandFailure;
-    log.error('worker cannot start', fatal ? { reason: error.message } : { error });
-    channel.say({ type: 'failed', message: messageOf(error), fatal });
-    process.exit(1);
+    fail(channel, log, error);
   }
 }
 
-async function serve(
+/** Opens the port when the supervisor says so: when all workers of the server can answer. */
+function serve(
   channel: SupervisorChannel,
   init: WorkerInit,
   worker: OpenWorker,
   log: Logger,
-): Promise<void> {
+  output: LogOutput,
+): void {
   const { server } = init.config;
   const streams = new OpenStreams(worker.core);
-  const app = buildApp(worker, streams);
-  const listener = Listener.open(app, {
-    host: server.host,
-    port: server.port,
-    maxBodyBytes: Math.max(server.max_body_bytes, largestCap(app)),
+  const app = buildApp(worker, {
     streams,
-    log,
+    accessLines: output.gathered(),
+    untrustedProxy: (sighting) => channel.say({ type: 'untrusted_proxy', ...sighting }),
   });
+  let listener: Listener | null = null;
   let draining = false;
   channel.listen({
     reload: ({ config }) => {
@@ -53,34 +56,55 @@ async function serve(
       worker.reconfigure(config);
     },
     fleet: ({ fleet }) => worker.fleetChanged(fleet),
+    listen: ({ fleet }) => {
+      if (draining) return;
+      worker.fleetChanged(fleet);
+      try {
+        const { host, port } = server;
+        const maxBodyBytes = Math.max(server.max_body_bytes, largestCap(app));
+        listener = Listener.open(app, { host, port, maxBodyBytes, streams, log });
+      } catch (error) {
+        fail(channel, log, error);
+      }
+      worker.startJobs();
+      channel.say({ type: 'ready' });
+    },
     drain: () => {
       if (draining) return;
       draining = true;
       void drain(channel, listener, worker, log);
     },
   });
-  worker.startJobs();
-  channel.say({ type: 'ready' });
+  channel.say({ type: 'prepared' });
+}
+
+function fail(channel: SupervisorChannel, log: Logger, error: unknown): never {
+  const fatal = error instanceof CommandFailure;
+  log.error('worker cannot start', fatal ? { reason: error.message } : { error });
+  channel.say({ type: 'failed', message: messageOf(error), fatal });
+  process.exit(1);
 }
 
 /** Requests and runs are finished side by side; the database is closed last. */
 async function drain(
   channel: SupervisorChannel,
-  listener: Listener,
+  listener: Listener | null,
   worker: OpenWorker,
   log: Logger,
 ): Promise<void> {
   const { drain_seconds, shutdown_grace_seconds } = worker.core.config.current.server;
   const drainMs = drain_seconds * 1_000;
   const graceMs = shutdown_grace_seconds * 1_000;
-  for (const { leaving } of worker.opened) leaving?.();
   const disorder = (error: unknown): void => log.error('worker could not leave in good order', { error });
-  // What goes wrong with one must not cut the other short.
-  const [cutOff] = await Promise.all([
-    listener.drain({ drainMs, graceMs }),
-    worker.stopJobs(drainMs + graceMs).catch(disorder),
-  ]);
-  if (cutOff > 0) log.warn('requests cut off at shutdown', { requests: cutOff });
+  if (listener) {
+    for (const { leaving } of worker.opened) leaving?.();
+    // What goes wrong with one must not cut the other short.
+    const [cutOff] = await Promise.all([
+      listener.drain({ drainMs, graceMs }),
+      worker.stopJobs(drainMs + graceMs).catch(disorder),
+    ]);
+    if (cutOff > 0) log.warn('requests cut off at shutdown', { requests: cutOff });
+  }
   await worker.close().catch(disorder);
   leave(channel);
 }

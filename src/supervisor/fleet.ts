@@ -1,9 +1,10 @@
 /**
  * The workers of this server: keeps the wanted number alive, restarts the dead with backoff, and gives up when they
- * cannot even start. Stopping drains all of them at once and waits, for a bounded time, until each has left.
+ * cannot even start. The port opens when all of the first generation are prepared, so that whoever finds it open finds a
+ * complete server. Stopping drains all of them at once and waits, for a bounded time, until each has left.
  */
 import { CommandFailure } from '@/platform/errors/problem.ts';
-import type { ToWorker, WorkerInit } from '@/platform/ipc/messages.ts';
+import type { FleetState, ToWorker, UntrustedProxy, WorkerInit } from '@/platform/ipc/messages.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { type BackoffOptions, backoffMs } from '@/platform/time/backoff.ts';
 import { settlesWithin } from '@/platform/time/deadline.ts';
@@ -38,10 +39,14 @@ export interface FleetOptions {
   readonly timing?: Partial<FleetTiming>;
   /** The message that makes a worker begin, with the state of this moment. */
   init(slot: number, metricsFile: number): WorkerInit;
-  /** The number of ready workers or of restarts has changed. */
+  /** The state of this moment, for those who are told to listen. */
+  state(): FleetState;
+  /** The number of serving workers or of restarts has changed. */
   changed(): void;
   /** A worker has died unasked and will be replaced. */
   restarted(): void;
+  /** A proxy that is not trusted forwards requests to one of the workers. */
+  untrustedProxy(proxy: UntrustedProxy): void;
 }
 
 interface Place {
@@ -59,6 +64,10 @@ export class Fleet {
   private readonly timing: FleetTiming;
   private readonly complete = Promise.withResolvers<void>();
   private readonly failure = Promise.withResolvers<CommandFailure>();
+  /** Whether a prepared worker listens at once: from the first complete generation on. */
+  private open = false;
+  private mayOpen = false;
+  private spawned = false;
   private wasComplete = false;
   private stopping = false;
   private failedStarts = 0;
@@ -72,6 +81,11 @@ export class Fleet {
     return this.places.filter(({ slot }) => slot.isReady).length;
   }
 
+  /** Workers that have been told to listen. */
+  get serving(): number {
+    return this.places.filter(({ slot }) => slot.serves).length;
+  }
+
   /** Settles only when the fleet cannot go on; with the cause. */
   get failed(): Promise<CommandFailure> {
     return this.failure.promise;
@@ -82,9 +96,30 @@ export class Fleet {
     return this.places.flatMap(({ slot }) => slot.pid ?? []);
   }
 
-  /** Starts all workers; resolves when each has become ready. Race it with `failed`. */
-  start(): Promise<void> {
+  /** Whether any worker has given a sign of life in the last `ms`. */
+  livedWithin(ms: number): boolean {
+    return this.places.some(({ slot }) => slot.livedWithin(ms));
+  }
+
+  /** Starts the processes, which then wait for `start`: they come up while others prepare what they need. */
+  spawn(): void {
+    this.spawned = true;
     for (const place of this.places) this.startIn(place);
+  }
+
+  /**
+   * Lets the workers open everything; resolves when each has become ready. Race it with `failed`. The port stays closed
+   * until `mayListen` has resolved.
+   */
+  start(mayListen: Promise<unknown> = Promise.resolve()): Promise<void> {
+    if (!this.spawned) this.spawn();
+    for (const { slot } of this.places) slot.begin();
+    const open = (): void => {
+      this.mayOpen = true;
+      this.listenIfComplete();
+    };
+    // Whoever made the promise hears of its failure.
+    mayListen.then(open, () => undefined);
     return this.complete.promise;
   }
 
@@ -121,9 +156,11 @@ export class Fleet {
         startTimeoutMs: this.timing.startTimeoutMs,
         silenceMs: this.options.silenceMs,
         init: (slot) => this.options.init(slot, place.file ?? 0),
+        prepared: () => this.becamePrepared(place),
         ready: () => this.becameReady(place),
         died: (_, death) => this.died(place, death),
         fatal: (message) => this.neverStarts(message),
+        untrustedProxy: (message) => this.options.untrustedProxy(message),
       }),
       file: null,
       deaths: 0,
@@ -137,6 +174,26 @@ export class Fleet {
     place.timer = null;
     place.file = this.files.take();
     place.slot.start();
+  }
+
+  private becamePrepared(place: Place): void {
+    if (this.open) this.listen([place]);
+    else this.listenIfComplete();
+  }
+
+  private listenIfComplete(): void {
+    if (this.open || this.stopping || !this.mayOpen) return;
+    if (!this.places.every(({ slot }) => slot.isPrepared)) return;
+    this.open = true;
+    this.listen(this.places);
+  }
+
+  /** All are counted before the first is told: whoever answers first already knows of the others. */
+  private listen(places: readonly Place[]): void {
+    for (const { slot } of places) slot.admit();
+    const message = { type: 'listen', fleet: this.options.state() } as const;
+    for (const { slot } of places) slot.tell(message);
+    this.options.changed();
   }
 
   private becameReady(place: Place): void {

@@ -2,33 +2,35 @@
  * The supervisor: owns the data folder, the write turns, the embedded Redis and the workers; serves no HTTP. What most
  * likely refuses comes first in the start, and is one clear log line; the stop goes the same way back.
  */
-import type { Environment } from '@/platform/config/environment.ts';
+import { type Environment, readServiceManager } from '@/platform/config/environment.ts';
 import type { Finding } from '@/platform/config/finding.ts';
 import { liveConfig, type ReplaceableConfig } from '@/platform/config/live.ts';
-import { ConfigRefused } from '@/platform/config/load.ts';
 import type { DataPaths } from '@/platform/config/paths.ts';
 import type { Config } from '@/platform/config/schema.ts';
 import { serveTurns } from '@/platform/db/turns.ts';
-import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
-import type { FleetState, RedisTarget, Secrets } from '@/platform/ipc/messages.ts';
+import { CommandFailure } from '@/platform/errors/problem.ts';
+import type { FleetState, Secrets, WorkerInit } from '@/platform/ipc/messages.ts';
 import type { Logger } from '@/platform/log/log.ts';
+import type { Metrics } from '@/platform/metrics/instruments.ts';
 import { openMetrics } from '@/platform/metrics/store.ts';
 import { newId, now } from '@/platform/time/clock.ts';
-import { CONFIG } from '@/server/composition.ts';
-import { limitedRouteFindings } from '@/server/known_routes.ts';
 import { clearRunFolder, prepareDataFolder } from './data_folder.ts';
+import { reportedExitCode } from './exit_code.ts';
 import { SUPERVISOR_FILE } from './file_indexes.ts';
 import { logFindings, requireNoErrors } from './findings.ts';
 import { Fleet, type FleetTiming } from './fleet.ts';
 import { lockDataFolder } from './lock.ts';
 import { claimPort } from './port.ts';
 import { preflight } from './preflight.ts';
-import { openRedisSource } from './redis_source.ts';
-import { mergeReloaded } from './reload.ts';
+import { proxyWarning } from './proxy_warning.ts';
+import { openRedisSource, type RedisSource } from './redis_source.ts';
+import { Reloads } from './reloads.ts';
 import { resolveSecrets } from './secrets.ts';
+import { ServerEvents } from './server_events.ts';
+import { ServiceManager } from './service_manager.ts';
 import { listenForSignals } from './signals.ts';
 import { openStorage, type Storage } from './storage.ts';
-import { showFirstPassword, urlOf } from './welcome.ts';
+import { docsOf, showAddress, showFirstPassword, urlOf } from './welcome.ts';
 import { workerCommand } from './worker_process.ts';
 
 export interface SupervisorOptions {
@@ -47,6 +49,11 @@ export interface SupervisorOptions {
 
 /** Beyond drain and grace: in this time a worker closes what it has open. */
 const CLOSING_MS = 2_000;
+/** Then the supervisor has this long for its last audit event, and this long to close what it has open. */
+const LAST_RECORD_MS = 1_000;
+const LAST_CLOSING_MS = 500;
+/** Who asks twice has waited enough. */
+const IMPATIENT_MS = 1_000;
 
 /** Runs the server until it is told to stop or cannot go on; resolves with the exit code. */
 export async function runSupervisor(options: SupervisorOptions): Promise<number> {
@@ -55,18 +62,7 @@ export async function runSupervisor(options: SupervisorOptions): Promise<number>
     return 0;
   } catch (error) {
     if (error instanceof StoppedEarly) return 0;
-    if (error instanceof CommandFailure) {
-      options.log.error(error.message, { exit_code: error.exitCode });
-      return error.exitCode;
-    }
-    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
-      options.log.error(`there is no room left on the disk of the data folder ${options.dataDir}`, {
-        exit_code: 1,
-      });
-      return 1;
-    }
-    options.log.error('the server failed', { error, exit_code: 1 });
-    return 1;
+    return reportedExitCode(error, options.log, options.dataDir);
   }
 }
 
@@ -80,113 +76,165 @@ class Supervisor {
   private readonly startedAt = now();
   private readonly stopAsked = Promise.withResolvers<string>();
   private stopSignal: string | null = null;
-  private reloads: Promise<void> = Promise.resolve();
-  private storage: Storage | null = null;
+  private readonly reloads: Reloads;
+  private manager: ServiceManager | null = null;
+  private redis: RedisSource | null = null;
+  private readonly events: ServerEvents;
   private fleet: Fleet | null = null;
 
   constructor(private readonly options: SupervisorOptions) {
     this.config = liveConfig(options.config);
+    this.events = new ServerEvents(options.log);
+    this.reloads = new Reloads({
+      config: this.config,
+      read: options.reloadConfig,
+      log: options.log,
+      applied: (config) => this.fleet?.broadcast({ type: 'reload', config }),
+      record: (event) => this.events.record(event),
+      begun: () => this.manager?.reloading(),
+      ended: () => this.manager?.ready(this.status),
+    });
   }
 
   async run(): Promise<void> {
+    const resources = new AsyncDisposableStack();
+    try {
+      const cause = await this.live(resources);
+      if (cause instanceof CommandFailure) throw cause;
+    } finally {
+      // A database that does not answer must not keep a server that has stopped.
+      await Promise.race([resources.disposeAsync(), Bun.sleep(LAST_CLOSING_MS)]);
+    }
+  }
+
+  private async live(resources: AsyncDisposableStack): Promise<string | CommandFailure> {
     const { log } = this.options;
-    await using resources = new AsyncDisposableStack();
     resources.defer(
       listenForSignals({
         stop: (signal) => this.askToStop(signal),
-        stopNow: () => this.fleet?.killAll(),
-        reload: () => this.reload(),
+        stopNow: (signal) => this.stopNow(signal),
+        reload: () => this.reloads.ask(),
+        ignored: (signal) =>
+          log.info('this signal does nothing: SIGTERM and SIGINT stop the server, SIGHUP reloads it', {
+            signal,
+          }),
       }),
     );
-    const fleet = await this.open(resources);
-    const cause = await this.serve(fleet);
-    log.info('stopping', cause instanceof CommandFailure ? { cause: cause.message } : { signal: cause });
-    await this.stop(fleet);
-    if (cause instanceof CommandFailure) throw cause;
+    this.manager = resources.use(await ServiceManager.open(readServiceManager(), log));
+    try {
+      const { fleet, admin } = await this.open(resources);
+      const cause = await this.serve(fleet, admin);
+      log.info('stopping', cause instanceof CommandFailure ? { cause: cause.message } : { signal: cause });
+      await this.stop(fleet);
+      return cause;
+    } catch (error) {
+      await this.fleet?.stop(0);
+      throw error;
+    }
   }
 
-  /** Everything up to the workers; what is opened is left to `resources` to close, in reverse order. */
-  private async open(resources: AsyncDisposableStack): Promise<Fleet> {
-    const { dataDir, environment, log } = this.options;
+  /** Everything around the workers; what is opened is left to `resources` to close, in reverse order. */
+  private async open(resources: AsyncDisposableStack) {
+    const { dataDir, log } = this.options;
     const paths = prepareDataFolder(dataDir);
     const lock = lockDataFolder(paths);
     resources.defer(() => lock.release());
     await this.checkStart(paths);
     await this.choosePort();
-    const secrets = await resolveSecrets({ paths, environment, config: this.config.current, log });
+    const secrets = await this.secrets(paths);
     clearRunFolder(paths);
 
-    const turns = await serveTurns(paths.turnsSocket, log);
-    resources.defer(() => turns.close());
     const metrics = openMetrics({ folder: paths.metrics, file: SUPERVISOR_FILE });
     resources.defer(() => metrics.close());
+    const fleet = this.fleetOf(metrics, paths, secrets);
+    this.fleet = fleet;
+    // They come up while the rest is made ready for them.
+    fleet.spawn();
+    const turns = await serveTurns(paths.turnsSocket, log);
+    resources.defer(() => turns.close());
     const redis = await openRedisSource({
       config: this.config.current.redis,
       paths,
       log,
       metrics,
-      moved: () => this.tellFleetState(redis.target),
+      moved: () => this.tellFleetState(),
     });
     resources.defer(() => redis.close());
+    this.redis = redis;
     this.goOnUnlessStopped();
 
+    const storage = await openStorage({ config: this.config, paths, metrics, serverId: this.serverId, log });
+    resources.defer(() => storage.close());
+    this.goOnUnlessStopped();
+    // A password takes a while to hash: workers open the database meanwhile, and listen afterwards.
+    return { fleet, admin: this.welcomeAdmin(storage) };
+  }
+
+  private async welcomeAdmin(storage: Storage): Promise<void> {
+    showFirstPassword(await storage.ensureFirstAdmin(this.options.environment.adminPassword));
+    await this.events.started(storage, this.workers);
+  }
+
+  private fleetOf(metrics: Metrics, paths: DataPaths, secrets: Secrets): Fleet {
     const restarts = metrics.counter('ao_worker_restarts_total', {
       help: 'Workers that died unasked and were replaced.',
     });
-    const storage = await openStorage({ config: this.config, paths, metrics, serverId: this.serverId, log });
-    resources.defer(() => storage.close());
-    this.storage = storage;
-    this.goOnUnlessStopped();
-    showFirstPassword(await storage.ensureFirstAdmin(environment.adminPassword));
-    await storage.record({ action: 'server.started', details: { workers: this.workers } });
-
-    const fleet = new Fleet({
+    return new Fleet({
       size: this.workers,
       silenceMs: this.config.current.server.worker_timeout_seconds * 1_000,
       command: () => this.options.workerCommand ?? workerCommand(),
-      log,
+      log: this.options.log,
       timing: this.options.timing ?? {},
-      init: (slot, metricsFile) => this.initFor(slot, metricsFile, paths.root, secrets, redis.target),
-      changed: () => this.tellFleetState(redis.target),
+      init: (slot, metricsFile) => this.initFor(slot, metricsFile, paths.root, secrets),
+      state: () => this.fleetState(),
+      changed: () => this.tellFleetState(),
       restarted: () => restarts.inc(),
+      untrustedProxy: proxyWarning(this.config, this.options.log),
     });
-    this.fleet = fleet;
-    return fleet;
   }
 
   /** Resolves when the server has to stop: with the signal, or with why it cannot go on. */
-  private async serve(fleet: Fleet): Promise<string | CommandFailure> {
+  private async serve(fleet: Fleet, admin: Promise<void>): Promise<string | CommandFailure> {
     const { log } = this.options;
     const { server } = this.config.current;
     const end = Promise.race([fleet.failed, this.stopAsked.promise]);
-    const started = fleet.start().then(() => null);
+    const started = Promise.all([admin, fleet.start(admin)]).then(() => null);
     const early = await Promise.race([started, end]);
     if (early !== null) return early;
     log.info('listening', {
-      url: urlOf(server.host, server.port),
+      url: this.url,
       workers: this.workers,
       role: server.role,
       server_id: this.serverId,
+      docs: docsOf(this.url),
     });
+    showAddress(this.url, this.config.current.log.format);
+    this.manager?.ready(this.status);
+    this.manager?.watch((withinMs) => fleet.livedWithin(withinMs));
     return end;
   }
 
   private async stop(fleet: Fleet): Promise<void> {
     const { log } = this.options;
     const { drain_seconds, shutdown_grace_seconds } = this.config.current.server;
+    this.manager?.stopping('Finishing requests and steps in flight');
     const killed = await fleet.stop((drain_seconds + shutdown_grace_seconds) * 1_000 + CLOSING_MS);
     if (killed > 0) log.warn('workers did not leave in time and were killed', { killed });
-    await this.reloads;
-    await this.record({ action: 'server.stopped', details: { signal: this.stopSignal, killed } });
-    await this.storage
-      ?.seal()
-      .catch((error) => log.warn('the last audit events wait for the next start to be sealed', { error }));
+    const recorded = this.reloads.over.then(() => this.events.stopped(this.stopSignal, killed));
+    await Promise.race([recorded, Bun.sleep(LAST_RECORD_MS)]);
     log.info('stopped', { uptime_seconds: Math.round((now() - this.startedAt) / 1_000) });
   }
 
   private askToStop(signal: string): void {
     this.stopSignal = signal;
     this.stopAsked.resolve(signal);
+  }
+
+  /** The kernel ends what workers have open; their runs go on elsewhere, or at the next start. */
+  private stopNow(signal: string): void {
+    this.options.log.warn('stopping at once', { signal });
+    this.fleet?.killAll();
+    setTimeout(() => process.exit(1), IMPATIENT_MS);
   }
 
   private goOnUnlessStopped(): void {
@@ -212,55 +260,39 @@ class Supervisor {
     this.config.replace({ ...this.config.current, server: { ...server, port } });
   }
 
-  private initFor(slot: number, metricsFile: number, dataDir: string, secrets: Secrets, redis: RedisTarget) {
-    const { serverId } = this;
-    const config = this.config.current;
-    const fleet = this.fleetState(redis);
-    return { type: 'init', slot, serverId, dataDir, config, secrets, fleet, metricsFile } as const;
+  private get url(): string {
+    return urlOf(this.config.current.server.host, this.config.current.server.port);
   }
 
-  private fleetState(redis: RedisTarget): FleetState {
+  /** For `systemctl status`. */
+  private get status(): string {
+    return `${this.fleet?.serving ?? 0} of ${this.workers} workers serve ${this.url}`;
+  }
+
+  private secrets(paths: DataPaths): Promise<Secrets> {
+    const { environment, log } = this.options;
+    return resolveSecrets({ paths, environment, config: this.config.current, log });
+  }
+
+  private initFor(slot: number, metricsFile: number, dataDir: string, secrets: Secrets): WorkerInit {
+    const { serverId } = this;
+    const config = this.config.current;
+    return { type: 'init', slot, serverId, dataDir, config, secrets, fleet: this.fleetState(), metricsFile };
+  }
+
+  private fleetState(): FleetState {
+    if (!this.redis) throw new Error('workers are told of Redis before it is known');
     return {
       startedAt: this.startedAt,
       workersWanted: this.workers,
-      workersReady: this.fleet?.ready ?? 0,
-      redis,
+      workersReady: this.fleet?.serving ?? 0,
+      redis: this.redis.target,
     };
   }
 
-  private tellFleetState(redis: RedisTarget): void {
-    this.fleet?.broadcast({ type: 'fleet', fleet: this.fleetState(redis) });
-  }
-
-  /** One after the other, however fast the signals come. */
-  private reload(): void {
-    this.reloads = this.reloads.then(() => this.reloadOnce());
-  }
-
-  private async reloadOnce(): Promise<void> {
-    const { log, reloadConfig } = this.options;
-    try {
-      const { config, applied, needRestart } = mergeReloaded(CONFIG, this.config.current, reloadConfig());
-      this.config.replace(config);
-      log.setLevel(config.log.level);
-      this.fleet?.broadcast({ type: 'reload', config });
-      log.info('configuration reloaded', { applied });
-      if (needRestart.length > 0) log.warn('changed keys that need a restart', { keys: needRestart });
-      await this.record({ action: 'config.reloaded', details: { applied, need_restart: needRestart } });
-      logFindings(log, await limitedRouteFindings(config));
-    } catch (error) {
-      log.error('configuration refused, the running one stays', { reason: messageOf(error) });
-      const details = { keys: error instanceof ConfigRefused ? error.keys : [] };
-      await this.record({ action: 'config.reloaded', outcome: 'failure', details });
-    }
-  }
-
-  /** An audit event that must not stop the server from stopping or going on. */
-  private async record(event: Parameters<Storage['record']>[0]): Promise<void> {
-    try {
-      await this.storage?.record(event);
-    } catch (error) {
-      this.options.log.error('audit event of the server was not written', { action: event.action, error });
-    }
+  private tellFleetState(): void {
+    if (!this.redis) return;
+    this.fleet?.broadcast({ type: 'fleet', fleet: this.fleetState() });
+    this.manager?.status(this.status);
   }
 }

@@ -34,6 +34,8 @@ function fleetOf(
       fleet: { startedAt: 0, workersWanted: 2, workersReady: 0, redis },
       metricsFile,
     }),
+    state: () => ({ startedAt: 0, workersWanted: 2, workersReady: fleet.serving, redis }),
+    untrustedProxy: () => undefined,
     changed: () => {
       counters.changed += 1;
     },

@@ -34,9 +34,33 @@ export function readEnvironment(variables: Variables = processVariables()): Envi
 export const reloadedProcess = (variables: Variables = processVariables()): string | null =>
   variables.MAINPID || null;
 
+/** What systemd, or who speaks like it, asks of the service that it has started. */
+export interface ServiceManagerVariables {
+  /** NOTIFY_SOCKET: where to say what the service is doing. */
+  readonly socket: string | undefined;
+  /** WATCHDOG_USEC: the longest silence that is taken for life; null when nobody watches this process. */
+  readonly watchdogMs: number | null;
+}
+
+export function readServiceManager(variables: Variables = processVariables()): ServiceManagerVariables {
+  const { WATCHDOG_PID, WATCHDOG_USEC } = variables;
+  const microseconds = Number(WATCHDOG_USEC);
+  const ours = !WATCHDOG_PID || WATCHDOG_PID === String(process.pid);
+  return {
+    socket: variables.NOTIFY_SOCKET || undefined,
+    watchdogMs: ours && microseconds > 0 ? microseconds / 1_000 : null,
+  };
+}
+
+/** Whether people want colours on their terminal: see no-color.org. */
+export const wantsColour = (variables: Variables = processVariables()): boolean =>
+  !variables.NO_COLOR && variables.TERM !== 'dumb';
+
 /** The variables that do not configure this program: ours may hold secrets, and anybody of the same user sees them. */
 export function withoutOurs(variables: Variables): Variables {
   return Object.fromEntries(
-    Object.entries(variables).filter(([name]) => !/^(AO_|JWT_SECRET|DATABASE_URL(_FILE)?$)/.test(name)),
+    Object.entries(variables).filter(
+      ([name]) => !/^(AO_|JWT_SECRET|DATABASE_URL(_FILE)?$|NOTIFY_SOCKET$|WATCHDOG_)/.test(name),
+    ),
   );
 }

@@ -26,7 +26,11 @@ const HostPort = Type.Object(
 
 const Server = section(
   {
-    host: Type.String({ default: '0.0.0.0', minLength: 1, description: 'Address to listen on.' }),
+    host: Type.String({
+      default: '127.0.0.1',
+      minLength: 1,
+      description: 'Address to listen on; 0.0.0.0 means every IPv4 address of the machine.',
+    }),
     port: integer(8000, 0, 65535, 'Port to listen on, shared by all workers; 0 picks a free one.'),
     workers: integer(4, 1, 256, 'Number of worker processes.'),
     worker_timeout_seconds: integer(
@@ -39,12 +43,7 @@ const Server = section(
       default: 'all',
       description: 'What the workers do: serve the API (api), execute runs (runner), or both (all).',
     }),
-    shutdown_grace_seconds: integer(
-      30,
-      1,
-      600,
-      'How long a shutdown waits for requests and steps in flight.',
-    ),
+    shutdown_grace_seconds: integer(5, 1, 600, 'How long a shutdown waits for requests and steps in flight.'),
     drain_seconds: Type.Number({
       default: 1,
       minimum: 0,
@@ -160,6 +159,10 @@ const Log = section(
       }),
     ),
     requests: live(flag(true, 'Log one line per request.')),
+    format: Type.Union([Type.Literal('auto'), Type.Literal('json'), Type.Literal('text')], {
+      default: 'auto',
+      description: 'JSON lines, text for people, or (auto) text on a terminal and JSON elsewhere.',
+    }),
   },
   'Log lines on standard output.',
 );

@@ -23,6 +23,7 @@ export interface FleetState {
   /** Epoch milliseconds of the supervisor's start: counters count from here. */
   readonly startedAt: number;
   readonly workersWanted: number;
+  /** Those that have been told to listen. */
   readonly workersReady: number;
   readonly redis: RedisTarget;
 }
@@ -41,15 +42,30 @@ export interface WorkerInit {
   readonly metricsFile: number;
 }
 
+/** A proxy that forwards requests and is not trusted. */
+export interface UntrustedProxy {
+  /** Its address. */
+  readonly peer: string;
+  /** The header by which it names the client. */
+  readonly header: string;
+}
+
 export type ToWorker =
   | WorkerInit
   | { readonly type: 'reload'; readonly config: Config }
   | { readonly type: 'fleet'; readonly fleet: FleetState }
+  /** Opens the port. Brings the state of this moment, so that the very first answer tells it. */
+  | { readonly type: 'listen'; readonly fleet: FleetState }
   | { readonly type: 'drain' };
 
 export type ToSupervisor =
   | { readonly type: 'hello' }
+  /** Everything is open but the port. */
+  | { readonly type: 'prepared' }
+  /** The port is open. */
   | { readonly type: 'ready' }
+  /** A proxy that is not trusted forwards requests: said once by each worker, logged once for the server. */
+  | ({ readonly type: 'untrusted_proxy' } & UntrustedProxy)
   /**
    * The worker cannot start; `message` says why for people. When it is `fatal` and no fleet was ever complete, the
    * supervisor stops with it.
@@ -60,3 +76,6 @@ export type ToSupervisor =
   | { readonly type: 'alive' };
 
 export const ALIVE_EVERY_MS = 500;
+
+/** Signals that mean nothing to supervisor and workers, and that would end them unless somebody listens. */
+export const IGNORED_SIGNALS = ['SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;

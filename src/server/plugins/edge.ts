@@ -9,11 +9,14 @@ import { clientAddress } from '@/platform/http/address.ts';
 import { type Access, type RequestContext, setContext } from '@/platform/http/context.ts';
 import type { OpenStreams } from '@/platform/http/open_streams.ts';
 import type { Principal } from '@/platform/identity/principal.ts';
+import type { UntrustedProxy } from '@/platform/ipc/messages.ts';
 import type { Logger } from '@/platform/log/log.ts';
-import { parseRanges } from '@/platform/net/ranges.ts';
+import { parseAddress, parseRanges, type Range, within } from '@/platform/net/ranges.ts';
 import { newId } from '@/platform/time/clock.ts';
 
 interface EdgeOptions {
+  /** Hears of a proxy that forwards requests and is not trusted. */
+  readonly untrustedProxy?: (proxy: UntrustedProxy) => void;
   readonly config: LiveConfig;
   readonly log: Logger;
   /** The address at the other end of the connection; null when it is closed already. */
@@ -24,10 +27,17 @@ interface EdgeOptions {
   readonly streams: OpenStreams;
 }
 
+/** By which a proxy names the client; only the first is ever believed. */
+const FORWARDING_HEADERS = ['x-forwarded-for', 'forwarded'] as const;
+
 /** The installation of the first room; it must come before every other plugin. */
 export function edge(options: EdgeOptions) {
-  const addressOf = addressReader(options);
+  const trusted = trustedProxies(options.config);
+  const addressOf = (request: Request): string =>
+    clientAddress(options.peerOf(request), request.headers.get('x-forwarded-for'), trusted().ranges);
+  const watch = proxyWatch(options, trusted);
   return new Elysia({ name: 'edge' }).onRequest(({ request, set }) => {
+    watch(request);
     const given = request.headers.get('x-request-id');
     const requestId = given !== null && harmless(given) ? given : newId();
     const headers = set.headers as Record<string, string>;
@@ -77,16 +87,49 @@ class EdgeContext implements RequestContext {
   }
 }
 
-function addressReader({ config, peerOf }: EdgeOptions): (request: Request) => string {
-  let entries: readonly string[] | null = null;
-  let trusted: ReturnType<typeof parseRanges> = [];
+interface TrustedProxies {
+  readonly entries: readonly string[];
+  readonly ranges: readonly Range[];
+}
+
+/** Those of the configuration of the moment, parsed once for each that comes by a reload. */
+function trustedProxies(config: LiveConfig): () => TrustedProxies {
+  let known: TrustedProxies = { entries: [], ranges: [] };
+  return () => {
+    const entries = config.current.server.trusted_proxies;
+    if (entries !== known.entries) known = { entries, ranges: parseRanges(entries) };
+    return known;
+  };
+}
+
+/** Behind a trusted proxy each look costs as much as the rest of this room: so many are enough. */
+const MOST_LOOKS = 1_000;
+
+/**
+ * Tells once, and once more after a reload has changed the list, of a proxy that is not trusted: all who come through it
+ * are one address then, with one limit. Requests that nobody has forwarded are only asked for two headers.
+ */
+function proxyWatch(
+  { peerOf, untrustedProxy }: EdgeOptions,
+  trusted: () => TrustedProxies,
+): (request: Request) => void {
+  if (!untrustedProxy) return () => undefined;
+  let watched: readonly string[] | null = null;
+  let looks = 0;
   return (request) => {
-    const now = config.current.server.trusted_proxies;
-    if (now !== entries) {
-      entries = now;
-      trusted = parseRanges(now);
+    const { entries, ranges } = trusted();
+    if (entries !== watched) {
+      watched = entries;
+      looks = MOST_LOOKS;
     }
-    return clientAddress(peerOf(request), request.headers.get('x-forwarded-for'), trusted);
+    if (looks === 0) return;
+    const header = FORWARDING_HEADERS.find((name) => request.headers.has(name));
+    if (header === undefined) return;
+    looks -= 1;
+    const peer = parseAddress(peerOf(request) ?? '');
+    if (!peer || within(peer, ranges)) return;
+    looks = 0;
+    untrustedProxy({ peer: peer.toString(), header });
   };
 }
 

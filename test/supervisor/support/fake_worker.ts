@@ -23,6 +23,10 @@ process.on('SIGTERM', () => {
 process.on('message', (message: ToWorker) => {
   note({ event: message.type, message });
   if (message.type === 'init') begin(message.slot);
+  if (message.type === 'listen') {
+    note({ event: 'ready' });
+    say({ type: 'ready' });
+  }
   if (message.type === 'drain' && behaviour !== 'stubborn') {
     say({ type: 'drained' });
     process.exit(0);
@@ -44,8 +48,8 @@ function begin(slot: number): void {
       say({ type: 'failed', message: 'the database is newer than this program', fatal: true });
       process.exit(1);
   }
-  note({ event: 'ready' });
-  say({ type: 'ready' });
+  note({ event: 'prepared' });
+  say({ type: 'prepared' });
 }
 
 note({ event: 'born' });
