@@ -69,7 +69,7 @@ describe('config check', () => {
       'error: AO_ENCRYPTION_KEY must be 32 bytes in base64',
       'error: DATABASE_URL: database.url is not of the form postgres://',
       'warning: AO_ADMIN_PASSWORD must have at least 12 characters',
-      'auth.enabled is false: EVERYBODY who reaches the port is an operator',
+      'auth.enabled is false: everybody on this machine is an operator',
       'rate_limit.routes names a route that does not exist: POST /api/lead; did you mean POST /api/leads?',
       'note: AO_ENV: "staging" counts as development',
       '{file}: 8 errors, 3 warnings and 1 note; the server would not start',
