@@ -86,6 +86,12 @@ async function unfold(element: Locator): Promise<void> {
 
 async function execute(element: Locator): Promise<number> {
   await unfold(element);
+  // The answer of an earlier call must not be taken for the one of this call.
+  const earlier = element.getByRole('button', { name: 'Clear', exact: true });
+  if ((await earlier.count()) > 0) {
+    await press(earlier);
+    await element.locator('.live-responses-table').waitFor({ state: 'detached' });
+  }
   await press(element.getByRole('button', { name: 'Execute' }));
   const status = element.locator('.live-responses-table .response-col_status').last();
   await status.waitFor();
