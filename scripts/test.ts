@@ -18,6 +18,7 @@ const CHECKS: readonly (readonly [string, string[]])[] = [
   ['lint', tool('biome', 'check', '--error-on-warnings', '.')],
   ['dead code', tool('knip')],
   ['build', [bun, 'scripts/build.ts']],
+  ['API document', [bun, 'scripts/openapi.ts']],
 ];
 
 async function run(command: readonly string[]): Promise<number> {

@@ -1,10 +1,11 @@
 /** `config …`: what a configuration is, before a server runs with it. */
 import type { TSchema } from '@sinclair/typebox';
-import { masked } from '@/platform/config/load.ts';
+import { masked } from '@/platform/config/masked.ts';
 import { CONFIG } from '@/server/composition.ts';
 import type { Command } from './command.ts';
+import { configCheck } from './config_check.ts';
 import { CONFIG_FLAG, configOf } from './locations.ts';
-import { print, printJson } from './output.ts';
+import { printJson } from './output.ts';
 
 /** For what a person writes, not for what is in force: what has a default may be left out. */
 function forFiles(schema: TSchema): TSchema {
@@ -19,27 +20,7 @@ function forFiles(schema: TSchema): TSchema {
 }
 
 export const configCommands: readonly Command[] = [
-  {
-    name: 'config check',
-    summary: 'Check a configuration and list everything that is wrong with it.',
-    about: [
-      'Takes the same file and environment as "serve". Each problem is told with line and column, or with the variable it comes from. Exit code 2 when there is one: check a file with it before you send SIGHUP.',
-    ],
-    flags: CONFIG_FLAG,
-    examples: [
-      { command: 'config check --config config/production.json', does: 'Is this file good?' },
-      {
-        command: 'config check --config config/production.json',
-        does: 'With a value from the environment',
-        before: 'AO_RATE_LIMIT__MAX_REQUESTS=500 ',
-      },
-    ],
-    run(words) {
-      configOf(words);
-      print(`${words.text('config') ?? 'the default configuration'}: good`);
-      return 0;
-    },
-  },
+  configCheck,
   {
     name: 'config show',
     summary: 'Print the whole configuration as it would be in force, passwords masked.',
@@ -53,7 +34,7 @@ export const configCommands: readonly Command[] = [
       },
     ],
     run(words) {
-      printJson(masked(configOf(words)));
+      printJson(masked(CONFIG, configOf(words)));
       return 0;
     },
   },

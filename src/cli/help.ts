@@ -89,7 +89,7 @@ export function programHelp(groups: readonly Group[], commands: readonly Command
   # See what a configuration file really means
   ${PROGRAM} config show --config config/sample_config.json`,
     wrap(
-      `Configuration comes from defaults < --config FILE < AO_<SECTION>__<KEY> in the environment < flags. JWT_SECRET, AO_ADMIN_PASSWORD and DATABASE_URL are read from the environment. Everything the server writes lies in the data folder (--data-dir, ./data unless given).`,
+      `Configuration comes from defaults < --config FILE < AO_<SECTION>__<KEY> in the environment < flags. JWT_SECRET, AO_ADMIN_PASSWORD, AO_ENCRYPTION_KEY and DATABASE_URL are read from the environment; <NAME>_FILE names a file with a secret instead. Everything the server writes lies in the data folder (--data-dir, ./data unless given).`,
       0,
     ),
     'Exit codes: 0 good, 1 failed, 2 wrong usage or configuration.',

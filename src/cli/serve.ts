@@ -1,11 +1,17 @@
 /** `serve`: the server itself, in the foreground. */
-import { processVariables, readEnvironment, wantsColour } from '@/platform/config/environment.ts';
-import { loadConfig } from '@/platform/config/load.ts';
+import { wantsColour } from '@/platform/config/environment.ts';
+import { acceptedConfig } from '@/platform/config/load.ts';
 import { createLogger } from '@/platform/log/log.ts';
 import { standardOutput } from '@/platform/log/output.ts';
-import { CONFIG } from '@/server/composition.ts';
 import type { Command } from './command.ts';
-import { CONFIG_FLAG, DATA_FLAG, dataFolderOf } from './locations.ts';
+import {
+  CONFIG_FLAG,
+  DATA_FLAG,
+  dataFolderOf,
+  examinedConfigOf,
+  VALUE_FLAGS,
+  valueFlagsOf,
+} from './locations.ts';
 
 /** Nothing that the server writes is for other users of the machine. */
 const PRIVATE = 0o077;
@@ -19,10 +25,7 @@ export const serve: Command = {
   ],
   flags: {
     ...CONFIG_FLAG,
-    host: { value: 'H', help: 'Address to listen on (server.host, 127.0.0.1 unless configured).' },
-    port: { value: 'N', help: 'Port to listen on (server.port, 8000 unless configured).' },
-    workers: { value: 'N', help: 'Worker processes (server.workers, 4 unless configured).' },
-    role: { value: 'all|api|runner', help: 'Serve the API, carry out runs, or both (server.role).' },
+    ...VALUE_FLAGS,
     ...DATA_FLAG,
   },
   examples: [
@@ -34,29 +37,21 @@ export const serve: Command = {
     {
       command: 'serve --config config/production.json --data-dir /var/lib/automation-orchestrator',
       does: 'In production: Redis and a secret are required',
-      before: 'JWT_SECRET="$(cat jwt_secret)" ',
+      before: 'JWT_SECRET_FILE=/run/secrets/jwt_secret ',
     },
   ],
   async run(words) {
     process.umask(PRIVATE);
-    const reloadConfig = () =>
-      loadConfig(CONFIG, {
-        file: words.text('config'),
-        env: processVariables(),
-        flags: {
-          host: words.text('host'),
-          port: words.text('port'),
-          workers: words.text('workers'),
-          role: words.text('role'),
-        },
-      });
-    const config = reloadConfig();
+    const examine = () => examinedConfigOf(words, valueFlagsOf(words));
+    const examined = examine();
+    const config = acceptedConfig(examined);
     const { runSupervisor } = await import('@/supervisor/supervisor.ts');
     return runSupervisor({
       config,
-      reloadConfig,
+      reloadConfig: () => acceptedConfig(examine()),
       dataDir: dataFolderOf(words),
-      environment: readEnvironment(),
+      environment: examined.environment,
+      findings: examined.findings,
       log: createLogger({
         level: config.log.level,
         write: standardOutput(config.log.format, wantsColour()).write,

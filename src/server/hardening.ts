@@ -4,17 +4,18 @@
  */
 import { type AnyElysia, Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
-import { nearest } from '@/platform/errors/suggestion.ts';
+import type { OpenStreams } from '@/platform/http/open_streams.ts';
 import { RouteTable } from '@/platform/http/routes.ts';
 import type { UntrustedProxy } from '@/platform/ipc/messages.ts';
-import { asPattern } from '@/platform/limits/policies.ts';
 import type { LineBuffer } from '@/platform/log/lines.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
+import type { ApiTag } from '@/platform/module/module.ts';
 import { registerFormats } from '@/platform/schema/formats.ts';
 import { accessLog } from './plugins/access_log.ts';
 import { Admission, type AdmissionOptions, admission } from './plugins/admission.ts';
 import { type AuditOptions, auditRefusals } from './plugins/audit.ts';
+import { compression } from './plugins/compression.ts';
 import { docs } from './plugins/docs.ts';
 import { edge } from './plugins/edge.ts';
 import { errors } from './plugins/errors.ts';
@@ -26,8 +27,12 @@ export interface HardeningOptions extends AdmissionOptions {
   readonly config: LiveConfig;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Where event streams are kept; whoever closes the port ends them. */
+  readonly streams: OpenStreams;
   readonly audit: AuditOptions['audit'];
   readonly version: string;
+  /** The groups of operations in the API document. */
+  readonly tags?: readonly ApiTag[];
   /** Where access lines go; standard output unless given. */
   readonly accessLines?: LineBuffer;
   /** Hears of a proxy that forwards requests and is not trusted. */
@@ -37,7 +42,18 @@ export interface HardeningOptions extends AdmissionOptions {
 /** The app that serves `routes`, hardened. */
 export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia {
   registerFormats();
-  const { config, log, metrics, audit, version, accessLines, untrustedProxy } = options;
+  const {
+    config,
+    log,
+    metrics,
+    streams,
+    audit,
+    version,
+    permissions,
+    tags = [],
+    accessLines,
+    untrustedProxy,
+  } = options;
   const table = new RouteTable();
   const gate = new Admission(options);
   const counting = requestMetrics({ metrics });
@@ -56,8 +72,10 @@ export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia 
         config,
         log,
         peerOf,
+        streams,
         ...(untrustedProxy && { untrustedProxy }),
         admit: (context, request, route, access) => gate.admit(context, request, route, access),
+        stillAdmits: (context, request) => gate.stillAdmits(context, request),
       }),
     )
     .use(counting.plugin)
@@ -65,24 +83,12 @@ export function harden(options: HardeningOptions, routes: AnyElysia): AnyElysia 
     .use(securityHeaders())
     .use(auditRefusals({ audit, log }))
     .use(errors({ log, methodsOf: (path) => table.methodsOf(path) }))
+    .use(compression())
     .use(admission({ routes: table }))
     .use(input({ config, routes: table }))
-    .use(docs({ routes, version }))
+    .use(docs({ routes, version, permissions, tags }))
     .use(routes);
   table.fill(app);
   counting.initialise(table);
-  // A runner has not the routes of the API, which the same configuration may limit.
-  if (config.current.server.role !== 'runner') warnOfUnknownRoutes(config, table, log);
   return app;
-}
-
-/** A limit for a route that does not exist is most likely a mistyped one. */
-function warnOfUnknownRoutes(config: LiveConfig, table: RouteTable, log: Logger): void {
-  for (const route of Object.keys(config.current.rate_limit.routes)) {
-    const [method = '', path = ''] = asPattern(route).split(' ');
-    if (table.find(method, path)) continue;
-    const known = table.all().map((facts) => `${facts.method} ${facts.path}`);
-    const likely = nearest(asPattern(route), known);
-    log.warn('rate_limit.routes names a route that does not exist', { route, ...(likely && { likely }) });
-  }
 }

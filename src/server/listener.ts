@@ -1,10 +1,12 @@
 /**
- * The worker's port. Draining fails no request: for a while every answer carries `Connection: close` while new
+ * The worker's port. Draining fails no request: event streams end, so that their clients go on elsewhere; for a while every answer carries `Connection: close` while new
  * connections are still accepted, so that clients move over to other workers or servers; then new connections are dropped,
  * the port is closed and what is in flight is finished.
  */
 import type { AnyElysia } from 'elysia';
+import type { OpenStreams } from '@/platform/http/open_streams.ts';
 import type { Logger } from '@/platform/log/log.ts';
+import { settlesWithin } from '@/platform/time/deadline.ts';
 import { dropNewConnections } from './syn_filter.ts';
 
 /** The parts of Elysia's app that listening needs. */
@@ -14,6 +16,8 @@ interface ListenOptions {
   readonly host: string;
   readonly port: number;
   readonly maxBodyBytes: number;
+  /** Answers without an end, which a drain has to end. */
+  readonly streams?: Pick<OpenStreams, 'leave'>;
   readonly log: Logger;
 }
 
@@ -24,7 +28,7 @@ interface DrainOptions {
 }
 
 const POLL_MS = 10;
-/** In this time, who is connected already sends his request and gets his answer. */
+/** In this time, whoever is connected already sends their request and gets their answer. */
 const SETTLE_MS = 150;
 /** A backup of a great log takes this long at most between two bytes; so may a client between two requests. */
 const IDLE_SECONDS = 120;
@@ -63,7 +67,7 @@ export class Listener {
   private constructor(
     private readonly app: ListeningApp,
     private readonly server: Bun.Server<unknown>,
-    private readonly log: Logger,
+    private readonly options: ListenOptions,
   ) {}
 
   /** Opens the port, shared with the other workers. Throws when it cannot be had. */
@@ -82,26 +86,28 @@ export class Listener {
       fetch: (request) => app.fetch(request),
     });
     app.server = server;
-    return new Listener(app, server, log);
+    return new Listener(app, server, options);
   }
 
   /** Resolves with the number of requests that were cut off because they did not end in time. */
   async drain({ drainMs, graceMs }: DrainOptions): Promise<number> {
+    const { streams, log } = this.options;
     // Replacing the handlers costs nothing until now; a wrapper around every answer would.
     this.server.reload({
       routes: {},
       fetch: async (request) => closing(await this.app.fetch(request)),
-      error: (error) => closing(failure(this.log, error)),
+      error: (error) => closing(failure(log, error)),
     });
+    streams?.leave();
     await Bun.sleep(drainMs);
     const { port } = this.server;
-    if (port !== undefined && (await dropNewConnections(port, this.log))) await Bun.sleep(SETTLE_MS);
+    if (port !== undefined && (await dropNewConnections(port, log))) await Bun.sleep(SETTLE_MS);
     const stopped = this.server.stop();
     const deadline = performance.now() + graceMs;
     while (this.server.pendingRequests > 0 && performance.now() < deadline) await Bun.sleep(POLL_MS);
     const cutOff = this.server.pendingRequests;
     if (cutOff > 0) await this.server.stop(true);
-    else await Promise.race([stopped, Bun.sleep(deadline - performance.now())]);
+    else await settlesWithin(stopped, Math.max(0, deadline - performance.now()));
     return cutOff;
   }
 }

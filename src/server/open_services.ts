@@ -10,6 +10,7 @@ import { TokenBuckets } from '@/platform/limits/buckets.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { discardedMetrics } from '@/platform/metrics/discarded.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
+import type { Core } from '@/platform/module/core.ts';
 import type { Services } from '@/platform/module/module.ts';
 import { modulesFor, openModules } from '@/platform/module/open.ts';
 import { absentRedis } from '@/platform/redis/absent.ts';
@@ -33,12 +34,15 @@ export interface OpenServices<Wanted extends keyof Services> {
 }
 
 /** The services `wanted`, and whatever they need. */
-export function openServices<Wanted extends keyof Services>(
-  { config, paths, db, log, metrics = discardedMetrics, name }: Options,
+export const openServices = <Wanted extends keyof Services>(
+  options: Options,
   wanted: readonly Wanted[],
-): OpenServices<Wanted> {
+): OpenServices<Wanted> => openModules(modulesFor(MODULES, wanted), coreOf(options));
+
+/** What modules stand on where there is no server around them. */
+export function coreOf({ config, paths, db, log, metrics = discardedMetrics, name }: Options): Core {
   const startedAt = now();
-  return openModules(modulesFor(MODULES, wanted), {
+  return {
     version: VERSION,
     serverId: name,
     processName: name,
@@ -53,5 +57,5 @@ export function openServices<Wanted extends keyof Services>(
     buckets: new TokenBuckets({ redis: absentRedis, log }),
     metrics,
     fleet: () => ({ startedAt, workersWanted: 0, workersReady: 0, redis: absentRedis.target }),
-  });
+  };
 }

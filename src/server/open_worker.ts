@@ -8,6 +8,7 @@ import { dataPaths } from '@/platform/config/paths.ts';
 import type { Config } from '@/platform/config/schema.ts';
 import { openDatabase } from '@/platform/db/open.ts';
 import type { FleetState, WorkerInit } from '@/platform/ipc/messages.ts';
+import { cleanupJob } from '@/platform/jobs/cleanup.ts';
 import { TokenBuckets } from '@/platform/limits/buckets.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { openMetrics } from '@/platform/metrics/store.ts';
@@ -16,7 +17,6 @@ import type { OpenedModule, Services } from '@/platform/module/module.ts';
 import { openModules } from '@/platform/module/open.ts';
 import { openRedisLink } from '@/platform/redis/link.ts';
 import { CONFIG, PERMISSIONS } from './composition.ts';
-import { Maintenance } from './maintenance.ts';
 import { MODULES } from './modules.ts';
 
 export interface OpenWorker {
@@ -62,8 +62,8 @@ export async function openWorker(init: WorkerInit, log: Logger): Promise<OpenWor
   };
   const { services, contributions, opened, close } = openModules(MODULES, core);
   for (const { ready } of opened) await ready?.();
-  const maintenance = new Maintenance({ db, log, tasks: contributions.all('cleanup') });
-  const jobs = [...opened.flatMap((each) => each.jobs ?? []), maintenance];
+  const cleanup = cleanupJob({ db, log, metrics, tasks: contributions.all('cleanup') });
+  const jobs = [...opened.flatMap((each) => each.jobs ?? []), cleanup];
   const lastJobs = opened.flatMap((each) => each.lastJobs ?? []);
 
   return {

@@ -4,6 +4,8 @@
  */
 import { wantsColour } from '@/platform/config/environment.ts';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
+import { OpenStreams } from '@/platform/http/open_streams.ts';
+import { largestCap } from '@/platform/http/routes.ts';
 import type { WorkerInit } from '@/platform/ipc/messages.ts';
 import { createLogger, type Logger } from '@/platform/log/log.ts';
 import { type LogOutput, standardOutput } from '@/platform/log/output.ts';
@@ -40,7 +42,9 @@ function serve(
   output: LogOutput,
 ): void {
   const { server } = init.config;
+  const streams = new OpenStreams(worker.core);
   const app = buildApp(worker, {
+    streams,
     accessLines: output.gathered(),
     untrustedProxy: (sighting) => channel.say({ type: 'untrusted_proxy', ...sighting }),
   });
@@ -58,8 +62,9 @@ function serve(
       if (draining) return;
       worker.fleetChanged(fleet);
       try {
-        const { host, port, max_body_bytes: maxBodyBytes } = server;
-        listener = Listener.open(app, { host, port, maxBodyBytes, log });
+        const { host, port } = server;
+        const maxBodyBytes = Math.max(server.max_body_bytes, largestCap(app));
+        listener = Listener.open(app, { host, port, maxBodyBytes, streams, log });
       } catch (error) {
         fail(channel, log, error);
       }

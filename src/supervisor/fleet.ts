@@ -6,7 +6,8 @@
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import type { FleetState, ToWorker, UntrustedProxy, WorkerInit } from '@/platform/ipc/messages.ts';
 import type { Logger } from '@/platform/log/log.ts';
-import { type BackoffOptions, restartDelayMs } from './backoff.ts';
+import { type BackoffOptions, backoffMs } from '@/platform/time/backoff.ts';
+import { settlesWithin } from '@/platform/time/deadline.ts';
 import { FileIndexes } from './file_indexes.ts';
 import { type Death, Slot } from './slot.ts';
 
@@ -22,6 +23,8 @@ export interface FleetTiming extends BackoffOptions {
 export const DEFAULT_TIMING: FleetTiming = {
   baseMs: 100,
   maxMs: 10_000,
+  // Workers that died together do not come back together, and yet none comes back at once.
+  jitter: 0.25,
   startTimeoutMs: 60_000,
   stableMs: 30_000,
 };
@@ -132,11 +135,7 @@ export class Fleet {
       place.slot.drain();
     }
     const allGone = Promise.all(this.places.map(({ slot }) => slot.empty));
-    const late = Promise.withResolvers<'late'>();
-    const timer = setTimeout(() => late.resolve('late'), patienceMs);
-    const outcome = await Promise.race([allGone, late.promise]);
-    clearTimeout(timer);
-    const killed = outcome === 'late' ? this.pids.length : 0;
+    const killed = (await settlesWithin(allGone, patienceMs)) ? 0 : this.pids.length;
     if (killed > 0) this.killAll();
     await allGone;
     return killed;
@@ -214,7 +213,7 @@ export class Fleet {
     const stable = death.wasReady && performance.now() - place.readyAt > this.timing.stableMs;
     place.deaths = stable || death.orderly ? 1 : place.deaths + 1;
     if (!death.wasReady && !death.orderly) this.failedStarts += 1;
-    const delayMs = death.orderly ? 0 : restartDelayMs(place.deaths, this.timing);
+    const delayMs = death.orderly ? 0 : backoffMs(place.deaths, this.timing);
     this.report(place, death, delayMs);
     if (this.isHopeless()) {
       this.failure.resolve(

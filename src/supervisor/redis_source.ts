@@ -6,11 +6,14 @@ import type { DataPaths } from '@/platform/config/paths.ts';
 import type { Config } from '@/platform/config/schema.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import type { RedisTarget } from '@/platform/ipc/messages.ts';
+import { Job } from '@/platform/jobs/job.ts';
 import { takeTokensScript } from '@/platform/limits/take_tokens.ts';
 import type { Logger } from '@/platform/log/log.ts';
+import type { Metrics } from '@/platform/metrics/instruments.ts';
 import { decideRedis } from '@/platform/redis/decide.ts';
 import { startEmbeddedRedis } from '@/platform/redis/embedded/server.ts';
 import { probeRedis } from '@/platform/redis/probe.ts';
+import { withDeadline } from '@/platform/time/deadline.ts';
 
 export interface RedisSource {
   readonly target: RedisTarget;
@@ -21,6 +24,7 @@ interface Options {
   readonly config: Config['redis'];
   readonly paths: DataPaths;
   readonly log: Logger;
+  readonly metrics?: Metrics;
   /** The server has moved over to the real Redis. */
   moved(): void;
   readonly lookEveryMs?: number;
@@ -47,13 +51,22 @@ export async function openRedisSource(options: Options): Promise<RedisSource> {
 
 class Source implements RedisSource {
   private embedded: { close(): Promise<void> } | null = null;
-  private timer: Timer | null = null;
-  private closed = false;
+  private retiring: Timer | null = null;
+  private readonly job: Job;
 
   constructor(
     private readonly options: Options,
     public target: RedisTarget,
-  ) {}
+  ) {
+    const { log, metrics, lookEveryMs = LOOK_EVERY_MS } = options;
+    this.job = new Job({
+      name: 'redis_look',
+      everyMs: lookEveryMs,
+      run: (signal) => this.look(signal),
+      log,
+      metrics,
+    });
+  }
 
   async open(): Promise<void> {
     if (this.target.mode !== 'embedded') return;
@@ -63,32 +76,26 @@ class Source implements RedisSource {
       scripts: [takeTokensScript],
       log,
     });
-    if (this.target.fallback) this.lookLater();
+    if (this.target.fallback) this.job.start();
   }
 
   async close(): Promise<void> {
-    this.closed = true;
-    if (this.timer) clearTimeout(this.timer);
+    await this.job.stop();
+    if (this.retiring) clearTimeout(this.retiring);
     await this.embedded?.close();
     this.embedded = null;
   }
 
-  private lookLater(): void {
-    this.timer = setTimeout(() => void this.look(), this.options.lookEveryMs ?? LOOK_EVERY_MS);
-  }
-
-  private async look(): Promise<void> {
+  private async look(signal: AbortSignal): Promise<void> {
     const { config, log, moved, lingerMs = LINGER_MS } = this.options;
-    const probe = await probeRedis(config);
-    if (this.closed) return;
-    if (!probe.ok) {
-      this.lookLater();
-      return;
-    }
+    const probe = await withDeadline(probeRedis(config), { signal });
+    if (!probe.ok || signal.aborted) return;
+    // Not waited for: it waits for this very round.
+    void this.job.stop();
     this.target = { mode: 'real', socketPath: '', fallback: false };
     log.info('Redis has appeared, moving over from the embedded one');
     moved();
-    this.timer = setTimeout(() => void this.retire(), lingerMs);
+    this.retiring = setTimeout(() => void this.retire(), lingerMs);
   }
 
   private async retire(): Promise<void> {

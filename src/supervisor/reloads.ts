@@ -5,6 +5,8 @@ import type { Config } from '@/platform/config/schema.ts';
 import { messageOf } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { CONFIG } from '@/server/composition.ts';
+import { limitedRouteFindings } from '@/server/known_routes.ts';
+import { logFindings } from './findings.ts';
 import { mergeReloaded } from './reload.ts';
 import type { Storage } from './storage.ts';
 
@@ -45,6 +47,7 @@ export class Reloads {
       log.info('configuration reloaded', { applied });
       if (needRestart.length > 0) log.warn('changed keys that need a restart', { keys: needRestart });
       await record({ action: 'config.reloaded', details: { applied, need_restart: needRestart } });
+      logFindings(log, await limitedRouteFindings(config));
     } catch (error) {
       log.error('configuration refused, the running one stays', { reason: messageOf(error) });
       const details = { keys: error instanceof ConfigRefused ? error.keys : [] };

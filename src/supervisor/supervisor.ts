@@ -3,6 +3,7 @@
  * likely refuses comes first in the start, and is one clear log line; the stop goes the same way back.
  */
 import { type Environment, readServiceManager } from '@/platform/config/environment.ts';
+import type { Finding } from '@/platform/config/finding.ts';
 import { liveConfig, type ReplaceableConfig } from '@/platform/config/live.ts';
 import type { DataPaths } from '@/platform/config/paths.ts';
 import type { Config } from '@/platform/config/schema.ts';
@@ -16,9 +17,11 @@ import { newId, now } from '@/platform/time/clock.ts';
 import { clearRunFolder, prepareDataFolder } from './data_folder.ts';
 import { reportedExitCode } from './exit_code.ts';
 import { SUPERVISOR_FILE } from './file_indexes.ts';
+import { logFindings, requireNoErrors } from './findings.ts';
 import { Fleet, type FleetTiming } from './fleet.ts';
 import { lockDataFolder } from './lock.ts';
 import { claimPort } from './port.ts';
+import { preflight } from './preflight.ts';
 import { proxyWarning } from './proxy_warning.ts';
 import { openRedisSource, type RedisSource } from './redis_source.ts';
 import { Reloads } from './reloads.ts';
@@ -36,6 +39,8 @@ export interface SupervisorOptions {
   readonly reloadConfig: () => Config;
   readonly dataDir: string;
   readonly environment: Environment;
+  /** What the configuration has brought up when it was read; goes into the log. */
+  readonly findings?: readonly Finding[];
   readonly log: Logger;
   /** What starts a worker; this same program unless given. */
   readonly workerCommand?: readonly string[];
@@ -134,6 +139,7 @@ class Supervisor {
     const paths = prepareDataFolder(dataDir);
     const lock = lockDataFolder(paths);
     resources.defer(() => lock.release());
+    await this.checkStart(paths);
     await this.choosePort();
     const secrets = await this.secrets(paths);
     clearRunFolder(paths);
@@ -150,6 +156,7 @@ class Supervisor {
       config: this.config.current.redis,
       paths,
       log,
+      metrics,
       moved: () => this.tellFleetState(),
     });
     resources.defer(() => redis.close());
@@ -189,12 +196,7 @@ class Supervisor {
   /** Resolves when the server has to stop: with the signal, or with why it cannot go on. */
   private async serve(fleet: Fleet, admin: Promise<void>): Promise<string | CommandFailure> {
     const { log } = this.options;
-    const { auth, server } = this.config.current;
-    if (!auth.enabled) {
-      log.warn(
-        'auth.enabled is false: EVERYBODY who reaches the port is an operator, without any credentials',
-      );
-    }
+    const { server } = this.config.current;
     const end = Promise.race([fleet.failed, this.stopAsked.promise]);
     const started = Promise.all([admin, fleet.start(admin)]).then(() => null);
     const early = await Promise.race([started, end]);
@@ -241,6 +243,14 @@ class Supervisor {
 
   private get workers(): number {
     return this.config.current.server.workers;
+  }
+
+  /** Everything that would end the start later on, told at once; and what an operator should know. */
+  private async checkStart(paths: DataPaths): Promise<void> {
+    const { environment, log, findings = [] } = this.options;
+    const found = await preflight({ config: this.config.current, environment, paths, running: null });
+    logFindings(log, [...findings, ...found]);
+    requireNoErrors(found);
   }
 
   /** The workers get a number, also when the configuration asks for any free port. */

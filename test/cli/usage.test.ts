@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from '@test/support/command_line.ts';
 import { temporaryFolder } from '@test/support/folder.ts';
@@ -44,23 +44,6 @@ describe('version', () => {
 });
 
 describe('config', () => {
-  test('check calls a good file good', async () => {
-    const { code, stdout } = await runCommand(['config', 'check', '--config', 'config/production.json']);
-    expect({ code, stdout }).toEqual({ code: 0, stdout: 'config/production.json: good\n' });
-  });
-
-  test('check lists all problems of a bad one, with exit code 2', async () => {
-    await using folder = temporaryFolder();
-    const file = join(folder.path, 'bad.json');
-    writeFileSync(file, '{\n  "server": {"prot": 1},\n  "log": {"level": "loud"}\n}');
-    const { code, stderr } = await runCommand(['config', 'check', '--config', file]);
-    expect(code).toBe(2);
-    expect(stderr).toContain(`${file}:2:14: server.prot is not a known key; did you mean server.port?`);
-    expect(stderr).toContain(
-      `${file}:3:11: log.level must be one of "debug", "info", "warn", "error", not "loud"`,
-    );
-  });
-
   test('show merges file and environment and masks passwords', async () => {
     const env = { AO_REDIS__PASSWORD: 'hunter2', DATABASE_URL: 'postgres://ao:hunter2@db/ao' };
     const { code, stdout } = await runCommand(['config', 'show', '--config', 'config/production.json'], {
@@ -80,7 +63,8 @@ describe('config', () => {
     await using folder = temporaryFolder();
     const file = join(folder.path, 'shown.json');
     writeFileSync(file, (await runCommand(['config', 'show'])).stdout);
-    expect((await runCommand(['config', 'check', '--config', file])).code).toBe(0);
+    const { stdout } = await runCommand(['config', 'show', '--config', file]);
+    expect(stdout).toBe(readFileSync(file, 'utf8'));
   });
 
   test('schema is a JSON Schema with every default', async () => {

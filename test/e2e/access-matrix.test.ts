@@ -22,6 +22,7 @@ const PROMISE: Record<string, Least> = {
   'DELETE /api/auth/keys/{key_id}': 'viewer',
   'GET /api/leads': 'viewer',
   'GET /api/leads/{id}': 'viewer',
+  'GET /api/leads/{id}/timeline': 'viewer',
   'POST /api/leads': 'operator',
   'PUT /api/leads/{id}': 'operator',
   'PATCH /api/leads/{id}': 'operator',

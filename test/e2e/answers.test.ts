@@ -105,7 +105,11 @@ test('leads', async () => {
   await call('PUT /api/leads/{id}', 200, { places, body: { email: 'b@example.com' } });
   await call('PATCH /api/leads/{id}', 412, { places, body: { phone: '1' }, headers: { 'if-match': '"1"' } });
   await call('PATCH /api/leads/{id}', 200, { places, body: { phone: '1' } });
+  await call('GET /api/leads/{id}/timeline', 200, { places });
+  await call('GET /api/leads/{id}/timeline', 200, { places, query: '?limit=1&cursor=999999999' });
+  await call('GET /api/leads/{id}/timeline', 422, { places, query: '?cursor=x' });
   await call('DELETE /api/leads/{id}', 204, { places });
+  await call('GET /api/leads/{id}/timeline', 404, { places });
   await call('DELETE /api/leads/{id}', 404, { places });
 });
 

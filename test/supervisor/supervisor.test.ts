@@ -224,6 +224,19 @@ describe('a server that cannot start', () => {
     await refused(new Running(scene, { env: { AO_ADMIN_PASSWORD: 'short' } }), 2, 'AO_ADMIN_PASSWORD');
   });
 
+  test('says everything that is in the way at once', async () => {
+    using scene = new Scene();
+    const env = { AO_ADMIN_PASSWORD: 'short', JWT_SECRET: 'short', AO_ENCRYPTION_KEY: 'short' };
+    await refused(
+      new Running(scene, { env, over: { database: { url: 'sqlite:../elsewhere' } } }),
+      2,
+      'the server cannot start:\n',
+      'JWT_SECRET is too short',
+      'AO_ENCRYPTION_KEY must be',
+      'is outside the data folder',
+    );
+  });
+
   test('says why its workers die, after five deaths', async () => {
     using scene = new Scene();
     const server = new Running(scene, { behaviour: 'broken' });
@@ -269,6 +282,21 @@ describe('a server that runs', () => {
     server.signal('SIGTERM');
     await server.end();
     expect(eventsOf(scene)).toContain('config.reloaded');
+  });
+
+  test('warns on SIGHUP of a limit for a route that does not exist', async () => {
+    using scene = new Scene();
+    const server = new Running(scene);
+    await server.logged('listening');
+    const quota = { max_requests: 5, window_seconds: 1 };
+    server.configure({ rate_limit: { routes: { 'POST /api/lead': quota, 'GET /api/leads/{id}': quota } } });
+    server.signal('SIGHUP');
+    const line = await server.logged('names a route that does not exist');
+    expect(line).toMatchObject({
+      level: 'warn',
+      msg: expect.stringContaining('did you mean POST /api/leads?'),
+    });
+    expect(JSON.stringify(server.lines)).not.toContain('GET /api/leads/{id}');
   });
 
   test('refuses a bad configuration on SIGHUP and goes on with the old one', async () => {

@@ -66,7 +66,7 @@ export function auditOver(db: Database, settings: AuditConfig = {}): AuditFixtur
       }
     },
     [Symbol.asyncDispose]: async () => {
-      await sealer.stop();
+      await sealer.job.stop();
       folder.remove();
     },
   };

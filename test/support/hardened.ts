@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import type { AnyElysia } from 'elysia';
 import type { Config } from '@/platform/config/schema.ts';
 import { Unauthorized } from '@/platform/errors/problem.ts';
+import { OpenStreams } from '@/platform/http/open_streams.ts';
+import { largestCap } from '@/platform/http/routes.ts';
 import type { Principal } from '@/platform/identity/principal.ts';
 import { ROLES, type Role } from '@/platform/identity/roles.ts';
 import { createLogger } from '@/platform/log/log.ts';
@@ -13,6 +15,7 @@ import type { Metrics } from '@/platform/metrics/instruments.ts';
 import { openMetrics } from '@/platform/metrics/store.ts';
 import { PERMISSIONS } from '@/server/composition.ts';
 import { type HardeningOptions, harden } from '@/server/hardening.ts';
+import { Listener } from '@/server/listener.ts';
 import { type Overrides, testConfig } from './config.ts';
 
 const user = (role: Role): Principal => ({
@@ -33,6 +36,9 @@ export interface Hardened {
   readonly audited: Parameters<HardeningOptions['audit']['recordAlone']>[0][];
   /** Keys of the buckets that were drawn from. */
   readonly taken: string[];
+  /** Who a token or key proves; the names of the roles to begin with. */
+  readonly principals: Map<string, Principal>;
+  readonly listener: Listener;
   readonly url: string;
   /** `token` is the name of a role. */
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
@@ -58,12 +64,16 @@ export function serveHardened(routes: (metrics: Metrics) => AnyElysia, overrides
   const write = (line: string): void => void lines.push(JSON.parse(line));
   const audited: Hardened['audited'] = [];
   const taken: string[] = [];
+  const principals = new Map(ROLES.map((role): [string, Principal] => [role, user(role)]));
+  const log = createLogger({ level: 'debug', write });
+  const streams = new OpenStreams({ config, metrics });
   const app = harden(
     {
+      streams,
       config,
       permissions: PERMISSIONS,
       metrics,
-      log: createLogger({ level: 'debug', write }),
+      log,
       accessLines: { write, flush: () => undefined },
       version: '1.2.3',
       anonymousOperator: { ...user('operator'), id: null, via: 'disabled' },
@@ -72,9 +82,9 @@ export function serveHardened(routes: (metrics: Metrics) => AnyElysia, overrides
         authenticate: async ({ authorization, apiKey }) => {
           const named = authorization?.replace('Bearer ', '') ?? apiKey;
           if (named === null) return null;
-          const role = ROLES.find((each) => each === named);
-          if (!role) throw new Unauthorized('The credentials are not valid.', 'invalid_token');
-          return user(role);
+          const principal = principals.get(named ?? '');
+          if (!principal) throw new Unauthorized('The credentials are not valid.', 'invalid_token');
+          return principal;
         },
       },
       buckets: {
@@ -88,7 +98,13 @@ export function serveHardened(routes: (metrics: Metrics) => AnyElysia, overrides
     },
     routes(metrics),
   );
-  app.listen({ port: 0, hostname: '127.0.0.1', reusePort: false, maxRequestBodySize: 16_777_216 });
+  const listener = Listener.open(app, {
+    host: '127.0.0.1',
+    port: 0,
+    maxBodyBytes: Math.max(config.current.server.max_body_bytes, largestCap(app)),
+    streams,
+    log,
+  });
   const url = `http://127.0.0.1:${app.server?.port}`;
   return {
     config,
@@ -96,6 +112,8 @@ export function serveHardened(routes: (metrics: Metrics) => AnyElysia, overrides
     lines,
     audited,
     taken,
+    principals,
+    listener,
     url,
     call: (method, path, { token, apiKey, headers = {}, json, body } = {}) =>
       fetch(`${url}${path}`, {

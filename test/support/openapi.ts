@@ -62,9 +62,20 @@ export class ApiDocument {
         path,
         operationId,
         parameters,
-        body: requestBody?.content['application/json']?.schema ?? null,
+        body: this.whole(requestBody?.content['application/json']?.schema) ?? null,
       })),
     );
+  }
+
+  /** A schema with the named ones in the places of their references. */
+  private whole<T>(value: T): T {
+    if (Array.isArray(value)) return value.map((item) => this.whole(item)) as T;
+    if (typeof value !== 'object' || value === null) return value;
+    const { $ref, ...rest } = value as { $ref?: string };
+    const name = typeof $ref === 'string' ? $ref.split('/').at(-1) : undefined;
+    const inner = Object.fromEntries(Object.entries(rest).map(([key, item]) => [key, this.whole(item)]));
+    if (name === undefined) return inner as T;
+    return { ...(this.whole(this.document.components.schemas[name]) as object), ...inner } as T;
   }
 
   /** What the document has against an answer to an operation; empty when it is as described. */

@@ -1,7 +1,7 @@
 /** The server about itself: what runs, for everybody, and its configuration, for admins. */
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
-import { masked } from '@/platform/config/load.ts';
+import { masked } from '@/platform/config/masked.ts';
 import type { Config, ConfigSchema, LiveConfig } from '@/platform/config/schema.ts';
 import { accessControl } from '@/platform/http/access.ts';
 import type { FleetState, RedisTarget } from '@/platform/ipc/messages.ts';
@@ -15,21 +15,24 @@ interface Options {
   readonly version: string;
 }
 
-const Status = Type.Object({
-  name: Type.String({ examples: ['automation-orchestrator'] }),
-  status: Type.String({ examples: ['running'] }),
-  version: Type.String({ examples: ['1.0.0'] }),
-  timestamp: Type.String({ format: 'date-time' }),
-  uptime_seconds: Type.Integer({ description: 'Since the start of the server.' }),
-  workers: Type.Object({ ready: Type.Integer(), wanted: Type.Integer() }),
-  redis_mode: Type.Union([Type.Literal('real'), Type.Literal('embedded')]),
-  authentication: Type.Boolean({ description: 'false: everybody is an operator.' }),
-  rate_limit: Type.Object({
-    enabled: Type.Boolean(),
-    window_seconds: Type.Integer(),
-    max_requests: Type.Integer(),
-  }),
-});
+const Status = Type.Object(
+  {
+    name: Type.String({ examples: ['automation-orchestrator'] }),
+    status: Type.String({ examples: ['running'] }),
+    version: Type.String({ examples: ['1.0.0'] }),
+    timestamp: Type.String({ format: 'date-time' }),
+    uptime_seconds: Type.Integer({ examples: [3600], description: 'Since the start of the server.' }),
+    workers: Type.Object({ ready: Type.Integer({ examples: [4] }), wanted: Type.Integer({ examples: [4] }) }),
+    redis_mode: Type.Union([Type.Literal('real'), Type.Literal('embedded')]),
+    authentication: Type.Boolean({ description: 'false: everybody is an operator.' }),
+    rate_limit: Type.Object({
+      enabled: Type.Boolean(),
+      window_seconds: Type.Integer({ examples: [60] }),
+      max_requests: Type.Integer({ examples: [120] }),
+    }),
+  },
+  { title: 'ServerStatus', description: 'What runs here.' },
+);
 
 export const adminRoutes = ({ config, configSchema, fleet, redis, version }: Options) =>
   new Elysia({ name: 'admin', prefix: '/api', tags: ['admin'] })
@@ -61,9 +64,15 @@ export const adminRoutes = ({ config, configSchema, fleet, redis, version }: Opt
         },
       },
     )
-    .get('/admin/config', () => masked(config.current), {
+    .get('/admin/config', () => masked(configSchema, config.current), {
       access: 'admin:read',
-      response: { 200: Type.Unsafe<Config>(configSchema.schema) },
+      response: {
+        200: Type.Unsafe<Config>({
+          ...configSchema.schema,
+          title: 'Configuration',
+          description: 'The configuration as it applies now.',
+        }),
+      },
       detail: {
         operationId: 'getConfig',
         summary: 'Configuration',

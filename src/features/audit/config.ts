@@ -9,12 +9,14 @@ const Audit = section(
     backup_schedule: live(
       nullable(Type.String(), 'Cron expression (UTC) of scheduled backups, such as "0 3 * * *".'),
     ),
-    backup_compress: live(flag(true, 'gzip scheduled backups.')),
-    backup_keep: live(integer(30, 1, 10_000, 'Scheduled clean-up keeps this many newest backups.')),
+    backup_compress: live(flag(true, 'Compress scheduled backups with gzip.')),
+    backup_keep: live(
+      integer(30, 1, 10_000, 'Number of backups that the scheduled clean-up keeps, the newest first.'),
+    ),
     retention_days: live(
       nullable(
         Type.Integer({ minimum: 1, maximum: 36_500 }),
-        'Sealed and backed-up events older than this are removed; null keeps all.',
+        'Events older than this are removed once sealed and backed up; null keeps them all.',
       ),
     ),
   },
@@ -31,7 +33,7 @@ function scheduleProblems({ audit }: { audit: Static<typeof Audit> }): ConfigPro
   const { backup_schedule: schedule } = audit;
   const fault = schedule === null ? null : scheduleFault(schedule);
   if (fault === null) return [];
-  const message = `audit.backup_schedule ${JSON.stringify(schedule)} is no cron expression: ${fault}`;
+  const message = `audit.backup_schedule ${JSON.stringify(schedule)} is not a cron expression: ${fault}`;
   return [{ pointer: '/audit/backup_schedule', message }];
 }
 

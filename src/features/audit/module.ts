@@ -1,7 +1,9 @@
 /** The audit log: events, their chain, backups and verification. */
+import { failingJob } from '@/platform/jobs/record.ts';
 import { defineModule } from '@/platform/module/module.ts';
 import { AuditBackups } from './backup.ts';
 import { auditSection } from './config.ts';
+import { auditCheck } from './health.ts';
 import { auditTables } from './migrations/2026_11_24_audit.ts';
 import { AuditRetention } from './retention.ts';
 import { auditRoutes } from './routes.ts';
@@ -26,6 +28,7 @@ declare module '@/platform/identity/permissions.ts' {
 
 export const auditModule = defineModule({
   name: 'audit',
+  tags: [{ name: 'audit', order: 70, description: 'The audit log and its backups.' }],
   config: auditSection,
   permissions: { 'audit:read': 'admin', 'audit:backup': 'admin' },
   migrations: [auditTables],
@@ -35,23 +38,17 @@ export const auditModule = defineModule({
     const sealer = new AuditSealer({ db, paths, log, metrics });
     const backups = new AuditBackups({ db, paths, log, audit, sealer, metrics });
     const retention = new AuditRetention({ db, log, audit, sealer, backups, config });
-    const schedule = new AuditSchedule({ db, config, log, backups, retention });
+    const schedule = new AuditSchedule({ db, config, log, metrics, backups, retention });
     return {
       services: { audit, auditSealer: sealer, auditBackups: backups },
       extends: {
         healthCheck: [
-          {
-            name: 'audit',
-            check: async () => {
-              const fault = await sealer.fault();
-              return fault === null ? { word: 'running' } : { word: 'degraded', reason: fault };
-            },
-          },
+          auditCheck({ sealer, failing: () => failingJob(metrics, [sealer.job.name, schedule.job.name]) }),
         ],
       },
       routes: () => auditRoutes({ db, paths, audit, sealer, backups }),
-      jobs: [schedule],
-      lastJobs: [sealer],
+      jobs: [schedule.job],
+      lastJobs: [sealer.job],
     };
   },
 });

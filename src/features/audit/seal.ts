@@ -6,12 +6,12 @@
 
 import type { DataPaths } from '@/platform/config/paths.ts';
 import type { Database, Reader } from '@/platform/db/database.ts';
-import { acquireLease, releaseLease } from '@/platform/db/lease.ts';
 import { messageOf } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/identity/principal.ts';
+import { systemActor } from '@/platform/identity/principal.ts';
+import { Job } from '@/platform/jobs/job.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
-import { monotonic, newId, now } from '@/platform/time/clock.ts';
+import { now } from '@/platform/time/clock.ts';
 import { BEGINNING, type ChainEnd, chainHash, eventText } from './canonical.ts';
 import { HeadsFile, isSigned, signHead } from './heads.ts';
 import { loadSigningKey, type SigningKey } from './keys.ts';
@@ -29,15 +29,13 @@ import {
   unsealedEvents,
 } from './store.ts';
 
-const LEASE = 'audit-seal';
-const LEASE_MS = 15_000;
-const RENEW_MS = 5_000;
-const INTERVAL_MS = 1_000;
+const LEASE = { name: 'audit-seal', ttlMs: 15_000 };
+const EVERY_MS = 1_000;
 /** Small enough that reading and hashing it holds nobody up for more than some milliseconds. */
 const BATCH = 500;
 const LATE_MS = 60_000;
 const MAX_CONFLICTS = 20;
-const SYSTEM: Actor = { type: 'system', id: null, name: 'server', requestId: null, address: null };
+const SYSTEM = systemActor('server');
 
 interface Options {
   readonly db: Database;
@@ -50,44 +48,32 @@ interface Options {
 class ChainMoved extends Error {}
 
 export class AuditSealer {
-  readonly name = 'audit seal';
-  private readonly holder = newId();
+  /** Seals in the background. */
+  readonly job: Job;
   private readonly file: HeadsFile;
   private signing: Promise<SigningKey> | undefined;
-  /** On the monotonic clock. */
-  private leaseEndsAt = 0;
   /** The newest head this process has seen in the file: the database may never end before it. */
   private witness: ChainEnd | null = null;
   private reported: string | null = null;
-  private failure: { readonly message: string; readonly at: number } | null = null;
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private running = false;
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: Options) {
     this.file = new HeadsFile(options.paths.auditHeads);
-    options.metrics?.computed(
+    const { db, log, metrics } = options;
+    this.job = new Job({
+      name: 'audit_seal',
+      everyMs: EVERY_MS,
+      hasWork: async () => (await oldestUnsealed(db.read)) !== null,
+      lease: { db, ...LEASE },
+      run: async () => void (await this.sealNow()),
+      log,
+      metrics,
+    });
+    metrics?.computed(
       'ao_audit_unsealed_events',
       { help: 'Audit events that wait for their place in the hash chain.' },
-      async () => [{ labels: {}, value: await countUnsealed(options.db.read) }],
+      async () => [{ labels: {}, value: await countUnsealed(db.read) }],
     );
-  }
-
-  /** Seals in the background until `stop`. */
-  start(): void {
-    if (this.running) return;
-    this.running = true;
-    this.schedule();
-  }
-
-  /** Resolves when the seal in progress is done and the lease is free for others. */
-  async stop(): Promise<void> {
-    this.running = false;
-    clearTimeout(this.timer);
-    await this.turn.catch(() => undefined);
-    if (this.leaseEndsAt <= monotonic()) return;
-    this.leaseEndsAt = 0;
-    await releaseLease(this.options.db, LEASE, this.holder).catch(() => undefined);
   }
 
   /** Seals everything committed before the call, whoever holds the lease. Answers where the chain ends. */
@@ -115,33 +101,6 @@ export class AuditSealer {
     }
     const last = await this.file.last();
     return last === null ? null : this.compare(last, await newestHead(db.read));
-  }
-
-  private schedule(): void {
-    if (!this.running) return;
-    this.timer = setTimeout(() => {
-      this.tick()
-        .catch((error) => this.complain(messageOf(error)))
-        .finally(() => this.schedule());
-    }, INTERVAL_MS);
-    this.timer.unref();
-  }
-
-  /** A lasting trouble, such as a full disk, is told once a minute, not once a second. */
-  private complain(message: string): void {
-    if (this.failure?.message === message && now() - this.failure.at < LATE_MS) return;
-    this.failure = { message, at: now() };
-    this.options.log.error('audit events could not be sealed', { error: message });
-  }
-
-  private async tick(): Promise<void> {
-    if ((await oldestUnsealed(this.options.db.read)) === null) return;
-    if (this.leaseEndsAt - monotonic() < LEASE_MS - RENEW_MS) {
-      const endsAt = monotonic() + LEASE_MS;
-      const held = await acquireLease(this.options.db, LEASE, this.holder, LEASE_MS);
-      this.leaseEndsAt = held ? endsAt : 0;
-    }
-    if (this.leaseEndsAt > 0 && this.running) await this.sealNow();
   }
 
   private async sealAll(): Promise<ChainEnd> {

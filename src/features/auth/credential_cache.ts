@@ -1,7 +1,8 @@
 /**
- * Credentials that were good a moment ago, by their text: bounded, oldest out first. One entry's look at the
- * database is shared by all requests that wait for it.
+ * Credentials that were good a moment ago, by their text: bounded, the one looked up longest ago goes first. One
+ * entry's look at the database is shared by all requests that wait for it.
  */
+import { LRUCache } from 'lru-cache';
 import type { Principal } from '@/platform/identity/principal.ts';
 
 export interface Standing {
@@ -18,12 +19,12 @@ export interface CacheEntry extends Standing {
 const MAX_ENTRIES = 10_000;
 
 export class CredentialCache {
-  private readonly entries = new Map<string, CacheEntry>();
+  private readonly entries = new LRUCache<string, CacheEntry>({ max: MAX_ENTRIES });
   private readonly pending = new Map<string, Promise<Standing>>();
 
   /** The principal of a credential that was looked at less than `freshMs` ago and has not ended; else null. */
   fresh(text: string, time: number, freshMs: number): Principal | null {
-    const entry = this.entries.get(text);
+    const entry = this.entries.peek(text);
     if (entry === undefined) return null;
     const age = time - entry.checkedAt;
     // A clock that was set back must not keep entries fresh.
@@ -32,7 +33,7 @@ export class CredentialCache {
 
   /** What was known of a credential, however long ago. */
   known(text: string): CacheEntry | null {
-    return this.entries.get(text) ?? null;
+    return this.entries.peek(text) ?? null;
   }
 
   /** Looks at the database once for all who ask meanwhile; forgets the credential when `look` throws. */
@@ -43,7 +44,7 @@ export class CredentialCache {
       (standing) => {
         if (this.pending.get(text) === started) {
           this.pending.delete(text);
-          this.keep(text, { ...standing, checkedAt: time });
+          this.entries.set(text, { ...standing, checkedAt: time });
         }
         return standing;
       },
@@ -59,7 +60,7 @@ export class CredentialCache {
 
   /** Forgets a user's credentials; a look that is under way may have seen the old state and is not kept. */
   forgetUser(userId: string): void {
-    for (const [text, entry] of this.entries) {
+    for (const [text, entry] of [...this.entries.entries()]) {
       if (entry.principal.id === userId) this.entries.delete(text);
     }
     this.pending.clear();
@@ -67,13 +68,5 @@ export class CredentialCache {
 
   get size(): number {
     return this.entries.size;
-  }
-
-  private keep(text: string, entry: CacheEntry): void {
-    this.entries.delete(text);
-    this.entries.set(text, entry);
-    if (this.entries.size <= MAX_ENTRIES) return;
-    const oldest = this.entries.keys().next().value;
-    if (oldest !== undefined) this.entries.delete(oldest);
   }
 }

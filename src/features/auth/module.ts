@@ -32,6 +32,11 @@ declare module '@/platform/identity/permissions.ts' {
 
 export const authModule = defineModule({
   name: 'auth',
+  tags: [
+    { name: 'auth', order: 10, description: 'Start here: log in, and see who you are.' },
+    { name: 'users', order: 60, description: 'Users and their roles.' },
+    { name: 'account', order: 100, description: 'Your own API keys and password, and log-out.' },
+  ],
   config: authSection,
   permissions: { 'keys:own': 'viewer', 'users:manage': 'admin' },
   migrations: [authTables],

@@ -3,7 +3,7 @@ import { Elysia } from 'elysia';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf, contextOf, principalOf } from '@/platform/http/context.ts';
 import type { Permissions } from '@/platform/identity/permissions.ts';
-import { NoBody } from '@/platform/schema/parts.ts';
+import { done } from '@/platform/schema/parts.ts';
 import type { ApiKeyService } from './keys.ts';
 import type { Login } from './login.ts';
 import {
@@ -50,26 +50,6 @@ export const authRoutes = ({ login, keys, permissions }: Options) =>
         },
       },
     )
-    .post(
-      '/logout',
-      async ({ request, query, status }) => {
-        await login.logOut(actorOf(request), principalOf(request), query.everywhere);
-        return status(204, undefined);
-      },
-      {
-        access: 'authenticated',
-        query: LogoutQuery,
-        response: { 204: NoBody },
-        detail: {
-          operationId: 'logout',
-          summary: 'Log out',
-          description:
-            'Ends the access token of this request, or with `everywhere=true` all tokens of the user, on every worker ' +
-            'within a second. A request with an API key is answered with 409: delete the key instead.',
-          'x-refusals': { 409: 'The request bears no access token.' },
-        },
-      },
-    )
     .get(
       '/me',
       ({ request }) => {
@@ -87,26 +67,6 @@ export const authRoutes = ({ login, keys, permissions }: Options) =>
       },
     )
     .post(
-      '/password',
-      async ({ request, body, status }) => {
-        await login.changePassword(actorOf(request), principalOf(request), contextOf(request).address, body);
-        return status(204, undefined);
-      },
-      {
-        access: 'authenticated',
-        body: PasswordChange,
-        response: { 204: NoBody },
-        detail: {
-          operationId: 'changePassword',
-          summary: 'Change my password',
-          description:
-            'Needs the current password and ends all access tokens of the user, this one included: log in again. ' +
-            'API keys stay. Attempts are limited as log-ins are.',
-          'x-refusals': { 403: 'Nobody is logged in: authentication is switched off.' },
-        },
-      },
-    )
-    .post(
       '/keys',
       async ({ request, body, set }) => {
         const created = await keys.createOwn(actorOf(request), principalOf(request), body);
@@ -119,12 +79,16 @@ export const authRoutes = ({ login, keys, permissions }: Options) =>
         body: ApiKeyInput,
         response: { 201: ApiKeyCreated },
         detail: {
+          tags: ['account'],
           operationId: 'createApiKey',
           summary: 'Make an API key',
           description:
             'For `X-API-Key`. The key itself is shown this once. It has the role of its maker unless a lower one is ' +
             'given, and never does more than its owner may at the moment of use. Needs an access token.',
-          'x-refusals': { 409: 'The user has as many keys as possible.' },
+          'x-refusals': {
+            403: 'An API key cannot make API keys: log in and use the access token.',
+            409: 'A user has at most 100 API keys: delete one first.',
+          },
         },
       },
     )
@@ -132,9 +96,11 @@ export const authRoutes = ({ login, keys, permissions }: Options) =>
       access: 'keys:own',
       response: { 200: ApiKeyList },
       detail: {
+        tags: ['account'],
         operationId: 'listApiKeys',
         summary: 'List my API keys',
         description: 'Oldest first, without the keys themselves.',
+        'x-refusals': { 403: 'API keys belong to users, and authentication is switched off.' },
       },
     })
     .delete(
@@ -146,12 +112,55 @@ export const authRoutes = ({ login, keys, permissions }: Options) =>
       {
         access: 'keys:own',
         params: ApiKeyId,
-        response: { 204: NoBody },
+        response: { 204: done('The key is refused from now on.') },
         detail: {
+          tags: ['account'],
           operationId: 'deleteApiKey',
           summary: 'Delete one of my API keys',
           description: 'Every worker refuses the key within a second.',
           'x-refusals': { 403: 'An API key can delete itself only.' },
+        },
+      },
+    )
+    .post(
+      '/password',
+      async ({ request, body, status }) => {
+        await login.changePassword(actorOf(request), principalOf(request), contextOf(request).address, body);
+        return status(204, undefined);
+      },
+      {
+        access: 'authenticated',
+        body: PasswordChange,
+        response: { 204: done('The password is changed; all access tokens of the user are ended.') },
+        detail: {
+          tags: ['account'],
+          operationId: 'changePassword',
+          summary: 'Change my password',
+          description:
+            'Needs the current password and ends all access tokens of the user, this one included: log in again. ' +
+            'API keys stay. Attempts are limited as log-ins are.',
+          'x-refusals': { 403: 'Nobody is logged in: authentication is switched off.' },
+        },
+      },
+    )
+    .post(
+      '/logout',
+      async ({ request, query, status }) => {
+        await login.logOut(actorOf(request), principalOf(request), query.everywhere);
+        return status(204, undefined);
+      },
+      {
+        access: 'authenticated',
+        query: LogoutQuery,
+        response: { 204: done('The token is ended: log in again.') },
+        detail: {
+          tags: ['account'],
+          operationId: 'logout',
+          summary: 'Log out',
+          description:
+            'Ends the access token of this request, or with `everywhere=true` all tokens of the user, on every worker ' +
+            'within a second. A request with an API key is answered with 409: delete the key instead.',
+          'x-refusals': { 409: 'The request bears no access token.' },
         },
       },
     );

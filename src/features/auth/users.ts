@@ -5,10 +5,10 @@
 
 import { Value } from '@sinclair/typebox/value';
 import type { AuditLog } from '@/features/audit/service.ts';
-import type { LiveConfig } from '@/platform/config/schema.ts';
+import type { Config, LiveConfig } from '@/platform/config/schema.ts';
 import type { Database, Transaction } from '@/platform/db/database.ts';
 import { CommandFailure, Conflict, InvalidRequest, NotFound } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/identity/principal.ts';
+import { type Actor, systemActor } from '@/platform/identity/principal.ts';
 import type { Role } from '@/platform/identity/roles.ts';
 import { worded } from '@/platform/schema/words.ts';
 import { iso, newId, now } from '@/platform/time/clock.ts';
@@ -37,7 +37,12 @@ interface Options {
 }
 
 const FIRST_ADMIN = 'admin';
-const SYSTEM: Actor = { type: 'system', id: null, name: 'server', requestId: null, address: null };
+
+/** What is wrong with AO_ADMIN_PASSWORD, in words; null when nothing is. */
+export const firstPasswordFault = (password: string, { auth }: Config): string | null =>
+  passwordFault(password, FIRST_ADMIN, auth.password_min_length);
+
+const SYSTEM = systemActor('server');
 
 const toUser = (row: UserRow): User => ({
   user_id: row.id,
@@ -161,7 +166,7 @@ export class UserService {
     if ((await countUsers(db.read)) > 0) return { created: false };
     const generated = Buffer.from(crypto.getRandomValues(new Uint8Array(18))).toString('base64url');
     if (password !== undefined) {
-      const fault = passwordFault(password, FIRST_ADMIN, config.current.auth.password_min_length);
+      const fault = firstPasswordFault(password, config.current);
       if (fault) throw new CommandFailure(`AO_ADMIN_PASSWORD ${fault}.`, 2);
     }
     const row = newRow({ username: FIRST_ADMIN, role: 'admin' }, await passwords.hash(password ?? generated));

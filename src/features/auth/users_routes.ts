@@ -2,7 +2,7 @@
 import { Elysia } from 'elysia';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
-import { NoBody } from '@/platform/schema/parts.ts';
+import { done, shownAs } from '@/platform/schema/parts.ts';
 import { PasswordReset, RoleChange, User, UserId, UserInput, UserPage, UserQuery } from './schema.ts';
 import { type UserService, userNotFound } from './users.ts';
 
@@ -56,6 +56,7 @@ export const userRoutes = ({ users }: { users: UserService }) =>
       response: { 200: User },
       detail: {
         operationId: 'setUserRole',
+        responses: shownAs('The user in the new role.', { role: 'viewer' }),
         summary: 'Change the role of a user',
         description:
           'Holds for tokens and keys that are out already, within a second. The last active admin keeps the role (409).',
@@ -72,7 +73,7 @@ export const userRoutes = ({ users }: { users: UserService }) =>
         access: 'users:manage',
         params: UserId,
         body: PasswordReset,
-        response: { 204: NoBody },
+        response: { 204: done('The password is set; all access tokens of the user are ended.') },
         detail: {
           operationId: 'resetUserPassword',
           summary: 'Set a new password for a user',
@@ -86,6 +87,7 @@ export const userRoutes = ({ users }: { users: UserService }) =>
       response: { 200: User },
       detail: {
         operationId: 'deactivateUser',
+        responses: shownAs('The user, deactivated.', { active: false }),
         summary: 'Deactivate a user',
         description:
           'Ends all access tokens of the user and suspends the API keys, within a second. The last active admin cannot be ' +

@@ -21,6 +21,7 @@ declare module '@/platform/identity/permissions.ts' {
 
 export const connectorsModule = defineModule({
   name: 'connectors',
+  tags: [{ name: 'crm', order: 50, description: 'The connection to the CRM.' }],
   permissions: { 'crm:read': 'viewer', 'crm:manage': 'admin' },
   migrations: [connectorsTables, liquidSettings],
   needs: ['audit', 'outbound', 'leads'],

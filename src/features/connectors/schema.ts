@@ -30,7 +30,7 @@ const Auth = Type.Union(
       { additionalProperties: false },
     ),
   ],
-  { description: 'Credentials; encrypted at rest and never shown again.' },
+  { title: 'CrmCredentials', description: 'Credentials; encrypted at rest and never shown again.' },
 );
 export type Auth = Static<typeof Auth>;
 
@@ -48,7 +48,9 @@ const settings = {
   body: Type.Unknown({
     description:
       'JSON in which every text may hold templates, or a text of them; left out: the whole lead. Sent as the header `Content-Type` says: as JSON unless given, as a form for `application/x-www-form-urlencoded`.',
-    examples: [{ email: '{{lead.email}}', name: '{{lead.first_name}} {{lead.last_name}}' }],
+    examples: [
+      { email: '{{lead.email}}', first_name: '{{lead.first_name}}', last_name: '{{lead.last_name}}' },
+    ],
   }),
   id_path: Type.String({
     minLength: 1,
@@ -81,12 +83,13 @@ export const ConnectorInput = Type.Object(
     auth: Type.Optional(Auth),
   },
   {
+    title: 'CrmConfigInput',
     additionalProperties: false,
     examples: [
       {
         method: 'PUT',
         url: 'https://crm.example.com/api/contacts/{{lead.email}}',
-        body: { email: '{{lead.email}}', name: '{{lead.first_name}} {{lead.last_name}}' },
+        body: { email: '{{lead.email}}', first_name: '{{lead.first_name}}', last_name: '{{lead.last_name}}' },
         id_path: 'data.id',
         status_url: 'https://crm.example.com/api/ping',
         auth: { type: 'bearer', token: 'the token your CRM gave you' },
@@ -100,18 +103,20 @@ export const ConnectorView = Type.Object(
   {
     ...settings,
     auth: Type.Object({
-      type: Type.Union([
-        Type.Literal('none'),
-        Type.Literal('bearer'),
-        Type.Literal('header'),
-        Type.Literal('basic'),
-      ]),
+      type: Type.Union(
+        [Type.Literal('none'), Type.Literal('bearer'), Type.Literal('header'), Type.Literal('basic')],
+        { examples: ['bearer'] },
+      ),
       configured: Type.Boolean(),
     }),
     created_at: Type.String({ format: 'date-time' }),
     updated_at: Type.String({ format: 'date-time' }),
   },
-  { additionalProperties: false },
+  {
+    title: 'CrmConfig',
+    description: 'The configuration as it is now, without credentials.',
+    additionalProperties: false,
+  },
 );
 export type ConnectorView = Static<typeof ConnectorView>;
 
@@ -124,9 +129,11 @@ export const ConnectorStatus = Type.Object(
       Type.Literal('not_configured'),
     ]),
     detail: Type.String({ description: 'In words.', examples: ['The CRM answered 200.'] }),
-    latency_ms: nullable(Type.Number({ description: 'Of the question just asked; null when none was.' })),
+    latency_ms: nullable(
+      Type.Number({ examples: [38.5], description: 'Of the question just asked; null when none was.' }),
+    ),
     checked_at: Type.String({ format: 'date-time' }),
   },
-  { additionalProperties: false },
+  { title: 'CrmStatus', description: 'What the CRM said just now.', additionalProperties: false },
 );
 export type ConnectorStatus = Static<typeof ConnectorStatus>;

@@ -11,8 +11,8 @@ import type { Actor } from '@/platform/identity/principal.ts';
 import type { OutboundAnswer, OutboundClient } from '@/platform/outbound/client.ts';
 import type { RedisLink } from '@/platform/redis/link.ts';
 import type { Scope } from '@/platform/template/expression.ts';
+import { cachedFor } from '@/platform/time/cached.ts';
 import { iso, now } from '@/platform/time/clock.ts';
-import { keptFor } from '@/platform/time/kept.ts';
 import { credentialKey, seal, unseal } from './credentials.ts';
 import {
   authHeaders,
@@ -58,16 +58,16 @@ export interface UpsertAnswer extends OutboundAnswer {
 
 const CRM = 'crm';
 const CHANNEL = 'connectors';
-const KEPT_MS = 500;
+const CACHED_MS = 500;
 const STATUS_TIMEOUT_MS = 5000;
-const STATUS_KEPT_MS = 10_000;
+const STATUS_CACHED_MS = 10_000;
 /** Beyond this a status is not worth more than the wait for a new one. */
-const STATUS_STANDS_IN_MS = 2 * STATUS_KEPT_MS;
+const STATUS_STAND_IN_MS = 2 * STATUS_CACHED_MS;
 
 export class ConnectorService {
   private readonly key: Buffer;
-  private readonly load = keptFor(KEPT_MS, () => this.read());
-  private readonly keptStatus = keptFor(STATUS_KEPT_MS, () => this.ask(), STATUS_STANDS_IN_MS);
+  private readonly load = cachedFor(CACHED_MS, () => this.read());
+  private readonly cachedStatus = cachedFor(STATUS_CACHED_MS, () => this.ask(), STATUS_STAND_IN_MS);
   private readonly unsubscribe: () => void;
 
   constructor(private readonly options: Options) {
@@ -131,10 +131,10 @@ export class ConnectorService {
   /**
    * `status` for health checks: asked anew after ten seconds, while the last answer stands in for up to ten more, so
    * that frequent callers never wait for the CRM. Throws when the configuration cannot be read: that says nothing
-   * about the CRM and is not kept.
+   * about the CRM and is not cached.
    */
   health(): Promise<ConnectorStatus> {
-    return this.keptStatus();
+    return this.cachedStatus();
   }
 
   close(): void {
@@ -142,8 +142,8 @@ export class ConnectorService {
   }
 
   private forget(): void {
-    this.load.forget();
-    this.keptStatus.forget();
+    this.load.clear();
+    this.cachedStatus.clear();
   }
 
   private async ask(): Promise<ConnectorStatus> {

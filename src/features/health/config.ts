@@ -5,7 +5,9 @@ import { flag, integer, live, section } from '@/platform/config/section.ts';
 
 const Monitoring = section(
   {
-    queue_depth_warn: live(integer(1000, 1, 1_000_000_000, 'Waiting runs from which health is degraded.')),
+    queue_depth_warn: live(
+      integer(1000, 1, 1_000_000_000, 'Number of waiting runs at which health becomes degraded.'),
+    ),
     public_metrics: live(flag(true, 'Serve /metrics without credentials.')),
   },
   'Health and metrics.',

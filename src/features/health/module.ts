@@ -21,6 +21,7 @@ declare module '@/platform/module/module.ts' {
 
 export const healthModule = defineModule({
   name: 'health',
+  tags: [{ name: 'monitoring', order: 90, description: 'Health and metrics.' }],
   config: monitoringSection,
   provides: ['health'],
   open({ config, redis, fleet, serverId, version }, _services, contributions) {

@@ -3,7 +3,7 @@ import { Elysia } from 'elysia';
 import { accessControl } from '@/platform/http/access.ts';
 import { iso, now } from '@/platform/time/clock.ts';
 import type { HealthFigure } from './components.ts';
-import { detailedHealth, Health, HealthQuery } from './schema.ts';
+import { detailedHealth, Health, HealthQuery, unwell } from './schema.ts';
 import type { HealthService } from './service.ts';
 
 interface Options {
@@ -38,6 +38,7 @@ export const healthRoutes = ({ health, version, figures }: Options) =>
         response: { 200: Health, 503: Health },
         detail: {
           operationId: 'getHealth',
+          responses: { 503: unwell() },
           summary: 'Health',
           description:
             'Each component is really asked. `degraded` still serves and answers 200, `unhealthy` answers 503. ' +
@@ -57,6 +58,12 @@ export const healthRoutes = ({ health, version, figures }: Options) =>
         response: { 200: detailedHealth(figures), 503: detailedHealth(figures) },
         detail: {
           operationId: 'getDetailedHealth',
+          responses: {
+            503: unwell({
+              cache: 'active',
+              ...Object.fromEntries(figures.map(({ name }) => [name, null])),
+            }),
+          },
           summary: 'Health with figures',
           description:
             'The same with queue depth and counts, null where one cannot be had; asked anew at most every 5 seconds, and ' +

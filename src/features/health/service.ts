@@ -1,11 +1,12 @@
 /**
- * How the server is, asked of its parts and not assumed. Answers are kept for a moment, so that a public route
+ * How the server is, asked of its parts and not assumed. Answers are cached for a moment, so that a public route
  * cannot be used to load the database: a second for the short form, five for the detailed one, which is one for all
  * workers.
  */
 import { messageOf } from '@/platform/errors/problem.ts';
+import { cachedFor } from '@/platform/time/cached.ts';
 import { iso, now } from '@/platform/time/clock.ts';
-import { keptFor } from '@/platform/time/kept.ts';
+import { withDeadline } from '@/platform/time/deadline.ts';
 import { type Checked, type HealthCheck, type HealthFigure, overall, reasonsOf } from './components.ts';
 import type { DetailedHealth, Figures, Health } from './schema.ts';
 import { DETAILED_MS, type SharedHealth } from './shared.ts';
@@ -25,8 +26,8 @@ interface Options {
 }
 
 export class HealthService {
-  private readonly shortForm = keptFor(SHORT_MS, () => this.check());
-  private readonly detailedForm = keptFor(DETAILED_MS, () => this.checkDetailed());
+  private readonly shortForm = cachedFor(SHORT_MS, () => this.check());
+  private readonly detailedForm = cachedFor(DETAILED_MS, () => this.checkDetailed());
 
   private leaving = false;
 
@@ -97,12 +98,4 @@ async function ask(part: HealthCheck): Promise<Checked> {
 }
 
 /** A part that does not answer is as bad as one that answers "no". */
-async function bounded<T>(work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer in ${CHECK_TIMEOUT_MS} ms`)), CHECK_TIMEOUT_MS);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const bounded = <T>(work: Promise<T>): Promise<T> => withDeadline(work, { ms: CHECK_TIMEOUT_MS });

@@ -2,10 +2,12 @@
 import { statfs } from 'node:fs/promises';
 import { defineModule } from '@/platform/module/module.ts';
 import { leadIngestCheck } from './health.ts';
+import type { LeadListener } from './listener.ts';
 import { leadsTables } from './migrations/2026_11_24_leads.ts';
+import { leadChanges } from './migrations/2026_11_26_lead_changes.ts';
 import { leadRoutes } from './routes.ts';
 import { Lead } from './schema.ts';
-import { type LeadListener, LeadService } from './service.ts';
+import { LeadService } from './service.ts';
 import { leadUpdate } from './steps/lead_update.ts';
 
 declare module '@/platform/module/module.ts' {
@@ -13,7 +15,7 @@ declare module '@/platform/module/module.ts' {
     leads: LeadService;
   }
   interface Extensions {
-    /** Told of what happens to leads. */
+    /** Told of each change of a lead. */
     leadListener: LeadListener;
   }
 }
@@ -27,8 +29,9 @@ declare module '@/platform/identity/permissions.ts' {
 
 export const leadsModule = defineModule({
   name: 'leads',
+  tags: [{ name: 'leads', order: 20, description: 'Sales leads.' }],
   permissions: { 'leads:read': 'viewer', 'leads:write': 'operator' },
-  migrations: [leadsTables],
+  migrations: [leadsTables, leadChanges],
   needs: ['audit', 'idempotency'],
   provides: ['leads'],
   open({ db, paths }, { audit, idempotency }, contributions) {

@@ -5,9 +5,20 @@ import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
 import { etag, expectedVersions, isNotModified } from '@/platform/http/etag.ts';
 import { keyedRequestOf } from '@/platform/http/keyed_request.ts';
-import { NoBody } from '@/platform/schema/parts.ts';
-import { Lead, LeadCreated, LeadId, LeadInput, LeadPage, LeadPatch, LeadQuery } from './schema.ts';
-import { type LeadService, leadNotFound } from './service.ts';
+import { done, NoBody } from '@/platform/schema/parts.ts';
+import { leadNotFound } from './reader.ts';
+import {
+  Lead,
+  LeadCreated,
+  LeadId,
+  LeadInput,
+  LeadPage,
+  LeadPatch,
+  LeadQuery,
+  LeadTimeline,
+  TimelineQuery,
+} from './schema.ts';
+import type { LeadService } from './service.ts';
 
 export const leadRoutes = ({ leads }: { leads: LeadService }) =>
   new Elysia({ name: 'leads', prefix: '/api/leads', tags: ['leads'] })
@@ -65,6 +76,19 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
         },
       },
     )
+    .get('/:id/timeline', ({ params, query }) => leads.timeline(params.id, query), {
+      access: 'leads:read',
+      params: LeadId,
+      query: TimelineQuery,
+      response: { 200: LeadTimeline },
+      detail: {
+        operationId: 'getLeadTimeline',
+        summary: 'What has changed in a lead',
+        description:
+          'Newest first: who changed what and when, a user or a run, with each field before and after. ' +
+          'Deleting the lead deletes its timeline.',
+      },
+    })
     .put(
       '/:id',
       async ({ request, params, body, set }) => {
@@ -116,7 +140,7 @@ export const leadRoutes = ({ leads }: { leads: LeadService }) =>
       {
         access: 'leads:write',
         params: LeadId,
-        response: { 204: NoBody },
+        response: { 204: done('The lead is gone.') },
         detail: {
           operationId: 'deleteLead',
           'x-headers': ['If-Match'],

@@ -6,12 +6,12 @@ import { MetricsService } from './service.ts';
 export const metricsModule = defineModule({
   name: 'metrics',
   needs: ['runs'],
-  open({ metrics, config, fleet, redis, version }, { runs }) {
+  open({ metrics, log, config, fleet, redis, version }, { runs }) {
     const queueDepth = () => runs.queueDepth();
-    const metricsService = new MetricsService({ metrics, config, fleet, redis, queueDepth, version });
+    const metricsService = new MetricsService({ metrics, log, config, fleet, redis, queueDepth, version });
     return {
       operationRoutes: () => metricsRoutes({ metricsService, config }),
-      lastJobs: [metricsService.meter],
+      lastJobs: [metricsService.meter.job],
     };
   },
 });

@@ -3,22 +3,25 @@
  * can measure them, so it does so on a timer, and when it is scraped.
  */
 import { readdirSync } from 'node:fs';
+import { Job } from '@/platform/jobs/job.ts';
+import type { Logger } from '@/platform/log/log.ts';
 import type { Counter, Gauge, Metrics } from '@/platform/metrics/instruments.ts';
+import { monotonic } from '@/platform/time/clock.ts';
 
 const EVERY_MS = 5_000;
 
 export class ProcessMeter {
-  readonly name = 'process meter';
+  readonly job: Job;
   private readonly cpu: Counter;
   private readonly resident: Gauge;
   private readonly heap: Gauge;
   private readonly descriptors: Gauge;
   private readonly lag: Gauge;
   private cpuSeconds = 0;
-  private timer: ReturnType<typeof setInterval> | undefined;
-  private due = 0;
+  /** On the monotonic clock: when the next measurement should begin; null before the first. */
+  private dueAt: number | null = null;
 
-  constructor(metrics: Pick<Metrics, 'counter' | 'gauge'>) {
+  constructor({ metrics, log }: { readonly metrics: Metrics; readonly log: Logger }) {
     this.cpu = metrics.counter('process_cpu_seconds_total', {
       help: 'User and system time of all workers, those that died included.',
     });
@@ -38,22 +41,21 @@ export class ProcessMeter {
       help: 'How late the timers of the most burdened worker were at its last measurement.',
       merge: 'max',
     });
-  }
-
-  start(): void {
-    this.measure();
-    this.due = performance.now() + EVERY_MS;
-    this.timer ??= setInterval(() => {
-      this.lag.set(Math.max(0, performance.now() - this.due) / 1000);
-      this.due = performance.now() + EVERY_MS;
-      this.measure();
-    }, EVERY_MS);
-    this.timer.unref();
-  }
-
-  async stop(): Promise<void> {
-    clearInterval(this.timer);
-    this.timer = undefined;
+    this.job = new Job({
+      name: 'process_meter',
+      everyMs: EVERY_MS,
+      firstAfterMs: 0,
+      // A measurement that failed must not make the next one look late.
+      longestBackoffMs: EVERY_MS,
+      run: async () => {
+        const lateMs = this.dueAt === null ? 0 : monotonic() - this.dueAt;
+        this.lag.set(Math.max(0, lateMs) / 1000);
+        this.dueAt = monotonic() + EVERY_MS;
+        this.measure();
+      },
+      log,
+      metrics,
+    });
   }
 
   measure(): void {

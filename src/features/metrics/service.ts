@@ -1,6 +1,7 @@
 /** The metrics of all workers, as a few figures in JSON or as a Prometheus scrape. */
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import type { FleetState, RedisTarget } from '@/platform/ipc/messages.ts';
+import type { Logger } from '@/platform/log/log.ts';
 import { type ExpositionFormat, exposition } from '@/platform/metrics/exposition.ts';
 import { greatestOf, meanOf, sumOf } from '@/platform/metrics/figures.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
@@ -10,6 +11,7 @@ import type { MetricsAnswer } from './schema.ts';
 
 interface Options {
   readonly metrics: Metrics;
+  readonly log: Logger;
   readonly config: LiveConfig;
   readonly fleet: () => FleetState;
   readonly redis: { readonly state: 'ready' | 'lost'; readonly target: RedisTarget };
@@ -28,8 +30,8 @@ export class MetricsService {
   readonly meter: ProcessMeter;
 
   constructor(private readonly options: Options) {
-    const { metrics, fleet, redis, version } = options;
-    this.meter = new ProcessMeter(metrics);
+    const { metrics, log, fleet, redis, version } = options;
+    this.meter = new ProcessMeter({ metrics, log });
     metrics.computed('ao_build_info', { help: 'Always 1; the labels say what runs.' }, () => [
       gauge(1, { version, bun: Bun.version }),
     ]);

@@ -5,10 +5,11 @@ import type { CompiledStep, CompiledWorkflow } from '@/features/workflows/defini
 import { StepFailure, type StepResult } from '@/features/workflows/step.ts';
 import type { Transaction } from '@/platform/db/database.ts';
 import { messageOf, Problem } from '@/platform/errors/problem.ts';
-import type { Actor } from '@/platform/identity/principal.ts';
+import { systemActor } from '@/platform/identity/principal.ts';
 import { OutboundFailure } from '@/platform/outbound/failure.ts';
 import { RenderError } from '@/platform/template/failure.ts';
 import { iso } from '@/platform/time/clock.ts';
+import { withDeadline } from '@/platform/time/deadline.ts';
 import type { ClaimedRun } from './claimed_run.ts';
 import { lostAttempt, type Outcome } from './state.ts';
 
@@ -39,7 +40,8 @@ export async function attempt(
       throw new StepFailure('the lead does not exist any more', { transient: false });
     }
     const started = step.action.run({
-      actor: actorOf(row.id),
+      // A run acts in its own name: whoever triggered it stands in the audit event of the trigger.
+      actor: systemActor('run', row.id),
       scope: {
         lead: context.lead_data && (lead || row.lead_id === null) ? { ...lead, ...context.lead_data } : lead,
         context: context.context,
@@ -80,29 +82,11 @@ function isTransient(error: unknown): boolean {
   return !(error instanceof RenderError);
 }
 
-/** A run acts in its own name: whoever triggered it stands in the audit event of the trigger. */
-const actorOf = (runId: string): Actor => ({
-  type: 'system',
-  id: runId,
-  name: 'run',
-  requestId: null,
-  address: null,
-});
-
 /** A step that ignores its signal must not hold the run for ever. */
-function bounded<T>(work: Promise<T>, timeoutMs: number, lost: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(lost.reason);
-    const timer = setTimeout(
-      () => reject(new StepFailure(`no result within ${timeoutMs} ms`, { transient: true })),
-      // The step's own limit comes first and gives the better message.
-      timeoutMs + 250,
-    );
-    if (lost.aborted) stop();
-    lost.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-      lost.removeEventListener('abort', stop);
-    });
+const bounded = <T>(work: Promise<T>, timeoutMs: number, lost: AbortSignal): Promise<T> =>
+  withDeadline(work, {
+    // The step's own limit comes first and gives the better message.
+    ms: timeoutMs + 250,
+    late: () => new StepFailure(`no result within ${timeoutMs} ms`, { transient: true }),
+    signal: lost,
   });
-}

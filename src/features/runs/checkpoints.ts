@@ -5,6 +5,7 @@
 import type { Database, Transaction } from '@/platform/db/database.ts';
 import { messageOf, Problem } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
+import { backoffMs } from '@/platform/time/backoff.ts';
 import { advanceRun, insertAttempt, settleRun } from './engine_store.ts';
 import type { NextState } from './state.ts';
 import type { AttemptRow } from './tables.ts';
@@ -39,7 +40,7 @@ interface Options {
 
 const MOST_IN_ONE = 256;
 const GIVE_UP_AFTER = 5;
-const RETRY_MS = [50, 100, 250, 500, 1000, 2000];
+const RETRY = { baseMs: 50, maxMs: 2_000, jitter: 0.5 };
 
 export class CheckpointWriter {
   private waiting: Waiting[] = [];
@@ -112,7 +113,7 @@ export class CheckpointWriter {
       failures,
       error: messageOf(error),
     });
-    await Bun.sleep(RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] ?? 0);
+    await Bun.sleep(backoffMs(failures, RETRY));
     const held = group.filter(({ checkpoint, resolve }) => {
       if (this.options.stillHeld(checkpoint.runId, checkpoint.token)) return true;
       resolve('lost');

@@ -10,6 +10,7 @@ import { messageOf } from '@/platform/errors/problem.ts';
 import type { BackgroundJob } from '@/platform/jobs/job.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { monotonic, newId, now } from '@/platform/time/clock.ts';
+import { settlesWithin } from '@/platform/time/deadline.ts';
 import { ClockJumps } from '@/platform/time/jumps.ts';
 import type { Leads } from './attempt.ts';
 import { CheckpointWriter } from './checkpoints.ts';
@@ -58,7 +59,14 @@ export class RunExecutor implements BackgroundJob {
     const { db, log } = options;
     // Unique per life of the executor: its own name in an old lease must not look like its own.
     this.owner = `${options.name}:${newId()}`;
-    this.leases = new Leases({ db, log, owner: this.owner, leaseMs: this.leaseMs, held: this.held });
+    this.leases = new Leases({
+      db,
+      log,
+      metrics: options.metrics.instruments,
+      owner: this.owner,
+      leaseMs: this.leaseMs,
+      held: this.held,
+    });
     this.checkpoints = new CheckpointWriter({
       db,
       log,
@@ -95,9 +103,9 @@ export class RunExecutor implements BackgroundJob {
     if (this.timer) clearTimeout(this.timer);
     await this.looking;
     const finished = Promise.allSettled(this.walks);
-    await within(finished, graceMs);
+    await settlesWithin(finished, graceMs);
     for (const held of this.held.values()) held.interrupt('the server is stopping');
-    await within(finished, HAND_BACK_MS);
+    await settlesWithin(finished, HAND_BACK_MS);
     await this.leases.stop();
     const left = [...this.held.values()].filter((held) => !held.lost);
     for (const held of left) held.abandon('the server is stopping');
@@ -224,14 +232,4 @@ export class RunExecutor implements BackgroundJob {
     }
     return rows.length;
   }
-}
-
-/** Resolves when `work` is over, after `ms` at the latest. */
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const overdue = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, overdue]);
-  clearTimeout(timer);
 }

@@ -5,7 +5,9 @@
  */
 import type { Database } from '@/platform/db/database.ts';
 import { messageOf } from '@/platform/errors/problem.ts';
+import { Job } from '@/platform/jobs/job.ts';
 import type { Logger } from '@/platform/log/log.ts';
+import type { Metrics } from '@/platform/metrics/instruments.ts';
 import { monotonic, now } from '@/platform/time/clock.ts';
 import type { ClaimedRun } from './claimed_run.ts';
 import { renewLeases } from './engine_store.ts';
@@ -13,27 +15,40 @@ import { renewLeases } from './engine_store.ts';
 interface Options {
   readonly db: Database;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly owner: string;
   readonly leaseMs: number;
   readonly held: ReadonlyMap<string, ClaimedRun>;
 }
 
 export class Leases {
-  private timer: ReturnType<typeof setInterval> | null = null;
+  private readonly job: Job;
   private renewing: Promise<void> | null = null;
 
-  constructor(private readonly options: Options) {}
+  constructor(private readonly options: Options) {
+    const { log, metrics, leaseMs } = options;
+    // Several chances within one lease, also after failures.
+    const everyMs = leaseMs / 6;
+    this.job = new Job({
+      name: 'run_leases',
+      everyMs,
+      longestBackoffMs: everyMs,
+      run: async () => this.beat(),
+      log,
+      metrics,
+    });
+  }
 
   start(): void {
-    // Several chances within one lease.
-    this.timer = setInterval(() => this.beat(), this.options.leaseMs / 6);
+    this.job.start();
   }
 
   async stop(): Promise<void> {
-    if (this.timer) clearInterval(this.timer);
+    await this.job.stop();
     await this.renewing;
   }
 
+  /** Waits for no renewal: a database that hangs must not keep it from letting go in time. */
   private beat(): void {
     const time = monotonic();
     const { held, leaseMs } = this.options;

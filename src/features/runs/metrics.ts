@@ -20,7 +20,8 @@ export class RunMetrics {
   private readonly heartbeat: Gauge;
   private readonly names = new Set<string>();
 
-  constructor(private readonly metrics: Metrics) {
+  constructor(readonly instruments: Metrics) {
+    const metrics = instruments;
     this.runs = metrics.counter('ao_runs_total', {
       help: 'Finished runs by workflow and outcome.',
       labels: ['workflow', 'outcome'],
@@ -55,7 +56,7 @@ export class RunMetrics {
   }
 
   private declareDurations(types: readonly string[]): Histogram {
-    return this.metrics.histogram('ao_step_duration_seconds', {
+    return this.instruments.histogram('ao_step_duration_seconds', {
       help: 'Duration of step attempts by step type and outcome.',
       labels: ['type', 'outcome'],
       bounds: BOUNDS,

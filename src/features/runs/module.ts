@@ -32,6 +32,7 @@ declare module '@/platform/identity/permissions.ts' {
 
 export const runsModule = defineModule({
   name: 'runs',
+  tags: [{ name: 'runs', order: 40, description: 'Workflows being carried out, with every attempt.' }],
   config: runsSection,
   permissions: { 'runs:read': 'viewer', 'runs:write': 'operator' },
   migrations: [runsTables, runRetries],
@@ -87,7 +88,7 @@ export const runsModule = defineModule({
         runMetrics.steps(contributions.all('step').map(({ type }) => type));
         for (const name of await workflows.names(MOST_WORKFLOW_NAMES)) runMetrics.workflow(name);
       },
-      jobs: [new QueueWatch({ db, config, log, queueDepth }), ...(runsHere ? [executor] : [])],
+      jobs: [new QueueWatch({ db, config, log, metrics, queueDepth }).job, ...(runsHere ? [executor] : [])],
       close: () => signals.close(),
     };
   },

@@ -1,6 +1,5 @@
 /** Puts runs into the queue, inside the transaction of whatever causes them: they exist exactly if it does. */
-import type { Lead } from '@/features/leads/schema.ts';
-import type { LeadListener } from '@/features/leads/service.ts';
+import type { LeadChange, LeadListener } from '@/features/leads/listener.ts';
 import type { WorkflowRef, WorkflowService } from '@/features/workflows/service.ts';
 import type { Transaction } from '@/platform/db/database.ts';
 import { newId, now } from '@/platform/time/clock.ts';
@@ -26,17 +25,17 @@ export class RunQueue implements LeadListener {
   ) {}
 
   /** Every enabled workflow that is triggered by new leads gets a run for this one. */
-  created(trx: Transaction, lead: Lead): Promise<void> {
-    return this.enqueueForTrigger(trx, 'lead.created', lead);
+  async changed(trx: Transaction, { kind, leadId }: LeadChange): Promise<void> {
+    if (kind === 'created') await this.enqueueForTrigger(trx, 'lead.created', leadId);
   }
 
   committed(): void {
     if (now() - this.lastInsertAt < COMMIT_MS) this.options.signals.wake();
   }
 
-  async enqueueForTrigger(trx: Transaction, trigger: string, lead: Lead): Promise<void> {
+  async enqueueForTrigger(trx: Transaction, trigger: string, leadId: string): Promise<void> {
     for (const workflow of await this.options.workflows.forTrigger(trx, trigger)) {
-      await this.enqueue(trx, workflow, { trigger, leadId: lead.id });
+      await this.enqueue(trx, workflow, { trigger, leadId });
     }
   }
 

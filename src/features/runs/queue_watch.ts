@@ -5,14 +5,16 @@
  */
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import type { Database } from '@/platform/db/database.ts';
-import { messageOf } from '@/platform/errors/problem.ts';
+import { Job } from '@/platform/jobs/job.ts';
 import type { Logger } from '@/platform/log/log.ts';
+import type { Metrics } from '@/platform/metrics/instruments.ts';
 import { isMarked, mark, unmark } from './queue_mark.ts';
 
 interface Options {
   readonly db: Database;
   readonly config: LiveConfig;
   readonly log: Logger;
+  readonly metrics?: Metrics;
   readonly queueDepth: () => Promise<number>;
   /** How often to look. */
   readonly everyMs?: number;
@@ -21,21 +23,11 @@ interface Options {
 const EVERY_MS = 5_000;
 
 export class QueueWatch {
-  readonly name = 'queue watch';
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private running = false;
+  readonly job: Job;
 
-  constructor(private readonly options: Options) {}
-
-  start(): void {
-    if (this.running) return;
-    this.running = true;
-    this.schedule();
-  }
-
-  async stop(): Promise<void> {
-    this.running = false;
-    clearTimeout(this.timer);
+  constructor(private readonly options: Options) {
+    const { log, metrics, everyMs = EVERY_MS } = options;
+    this.job = new Job({ name: 'queue_watch', everyMs, run: () => this.look(), log, metrics });
   }
 
   /** Looks once; writes only when a line is to be crossed. */
@@ -50,18 +42,5 @@ export class QueueWatch {
     if (depth < limit && marked && (await db.write(unmark))) {
       log.info('queue depth below the limit again', { queue_depth: depth, queue_depth_warn: limit });
     }
-  }
-
-  private schedule(): void {
-    this.timer = setTimeout(() => {
-      this.look()
-        .catch((error: unknown) =>
-          this.options.log.error('queue depth not checked', { error: messageOf(error) }),
-        )
-        .finally(() => {
-          if (this.running) this.schedule();
-        });
-    }, this.options.everyMs ?? EVERY_MS);
-    this.timer.unref();
   }
 }

@@ -5,6 +5,7 @@ import { WorkflowId } from '@/features/workflows/schema.ts';
 import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
 import { keyedRequestOf } from '@/platform/http/keyed_request.ts';
+import { shownAs } from '@/platform/schema/parts.ts';
 import {
   Retried,
   Run,
@@ -34,6 +35,7 @@ export const runRoutes = ({ runs }: { runs: RunService }) =>
         body: TriggerInput,
         response: { 202: Triggered },
         detail: {
+          tags: ['workflows'],
           operationId: 'triggerWorkflow',
           summary: 'Start a workflow by hand',
           description:
@@ -48,6 +50,7 @@ export const runRoutes = ({ runs }: { runs: RunService }) =>
       params: WorkflowId,
       response: { 200: WorkflowStatus },
       detail: {
+        tags: ['workflows'],
         operationId: 'getWorkflowStatus',
         summary: 'How a workflow is doing',
         description: 'Its number of runs and the newest of them.',
@@ -98,6 +101,7 @@ export const runRoutes = ({ runs }: { runs: RunService }) =>
       response: { 200: Run },
       detail: {
         operationId: 'cancelRun',
+        responses: shownAs('The run, cancelled.', { status: 'cancelled' }),
         summary: 'Cancel a run',
         description: 'Ends a run that has not ended; 409 when it has.',
         'x-refusals': { 409: 'The run has ended already.' },

@@ -1,16 +1,16 @@
 /** Runs for people and other programs: start by hand, read, cancel, and how the queue is doing. */
 
 import type { AuditLog } from '@/features/audit/service.ts';
+import { leadNotFound } from '@/features/leads/reader.ts';
 import type { LeadService } from '@/features/leads/service.ts';
-import { leadNotFound } from '@/features/leads/service.ts';
 import { type WorkflowService, workflowNotFound } from '@/features/workflows/service.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { Conflict, NotFound } from '@/platform/errors/problem.ts';
 import type { Idempotency, KeyedRequest } from '@/platform/idempotency/idempotency.ts';
 import type { Actor } from '@/platform/identity/principal.ts';
 import { given } from '@/platform/schema/parts.ts';
+import { cachedFor } from '@/platform/time/cached.ts';
 import { iso, now } from '@/platform/time/clock.ts';
-import { keptFor } from '@/platform/time/kept.ts';
 import type { RunnerHealth } from './health.ts';
 import type { RunMetrics } from './metrics.ts';
 import type { RunQueue } from './queue.ts';
@@ -47,7 +47,7 @@ interface Options {
   readonly metrics: RunMetrics;
 }
 
-const QUEUE_KEPT_MS = 1000;
+const QUEUE_CACHED_MS = 1000;
 /** Due runs that nobody takes for so long, while none is in progress: then nobody is there to take them. */
 const ABANDONED_MS = 30_000;
 
@@ -71,7 +71,7 @@ const toRun = (row: ListedRun): Run => ({
 
 export class RunService {
   /** Numbers of the queue, at most a second old. */
-  readonly queue = keptFor(QUEUE_KEPT_MS, () => queueNumbers(this.options.db.read, now()));
+  readonly queue = cachedFor(QUEUE_CACHED_MS, () => queueNumbers(this.options.db.read, now()));
 
   constructor(private readonly options: Options) {}
 

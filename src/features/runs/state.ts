@@ -7,7 +7,7 @@
 
 import type { RunAttemptsTable, RunStatus } from '@/features/runs/tables.ts';
 import type { CompiledStep } from '@/features/workflows/definition.ts';
-import { random } from '@/platform/time/clock.ts';
+import { backoffMs } from '@/platform/time/backoff.ts';
 
 /** Where a run stands. `attempt` counts the attempts made of the step at `cursor`. */
 export interface RunState {
@@ -52,15 +52,10 @@ export interface NextState extends RunState {
 
 const LONGEST_RETRY_AFTER_MS = 86_400_000;
 
-/**
- * Exponential backoff with full jitter: between nothing and `base × 2^(attempt-1)`, so that runs that failed
- * together do not come back together. A `Retry-After` is a floor to which that is added.
- */
+/** Back-off with full jitter. A `Retry-After` is a floor to which that is added. */
 export function retryDelayMs(attempt: number, limits: RetryLimits, retryAfterMs: number | null): number {
-  const ceiling = Math.min(limits.maxMs, limits.baseMs * 2 ** Math.min(attempt - 1, 40));
-  const jitter = Math.round(random() * ceiling);
-  if (retryAfterMs === null) return jitter;
-  return Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) + jitter;
+  const delayMs = backoffMs(attempt, limits);
+  return retryAfterMs === null ? delayMs : Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) + delayMs;
 }
 
 /** The state after an attempt. `handBack`: this worker is stopping, another one shall go on. */

@@ -35,6 +35,13 @@ declare module '@/platform/identity/permissions.ts' {
 
 export const workflowsModule = defineModule({
   name: 'workflows',
+  tags: [
+    {
+      name: 'workflows',
+      order: 30,
+      description: 'Versioned definitions of what is to be done, and starting them by hand.',
+    },
+  ],
   permissions: { 'workflows:read': 'viewer', 'workflows:write': 'operator' },
   migrations: [workflowsTables, liquidTemplates],
   needs: ['audit', 'idempotency', 'outbound'],

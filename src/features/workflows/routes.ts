@@ -7,7 +7,7 @@ import { accessControl } from '@/platform/http/access.ts';
 import { actorOf } from '@/platform/http/context.ts';
 import { etag, expectedVersions, isNotModified } from '@/platform/http/etag.ts';
 import { keyedRequestOf } from '@/platform/http/keyed_request.ts';
-import { NoBody } from '@/platform/schema/parts.ts';
+import { done, NoBody } from '@/platform/schema/parts.ts';
 import {
   Workflow,
   WorkflowId,
@@ -21,14 +21,23 @@ import { type WorkflowService, workflowNotFound } from './service.ts';
 
 /** The body as the API document shows it: with the exact shape of every step type. */
 const documentedBody = ({ vocabulary }: WorkflowService) => {
-  const step = Type.Unsafe<unknown>({ oneOf: vocabulary.stepTypes().map(({ schema }) => schema) });
+  const types = vocabulary.stepTypes();
+  const step = Type.Unsafe<unknown>({
+    oneOf: types.map(({ schema }) => schema),
+    discriminator: {
+      propertyName: 'type',
+      mapping: Object.fromEntries(
+        types.map(({ type, schema }) => [type, `#/components/schemas/${schema.title}`]),
+      ),
+    },
+  });
   const trigger = {
     ...WorkflowInput.properties.trigger,
     enum: vocabulary.triggers().map(({ name }) => name),
   };
   const exact = Type.Object(
     { ...WorkflowInput.properties, trigger, steps: Type.Array(step, { minItems: 1, maxItems: 100 }) },
-    { additionalProperties: false, examples: WorkflowInput.examples },
+    { title: 'WorkflowInput', additionalProperties: false, examples: WorkflowInput.examples },
   );
   const schema = JSON.parse(JSON.stringify(exact));
   return { content: { 'application/json': { schema } }, required: true };
@@ -145,7 +154,7 @@ export const workflowRoutes = ({ workflows }: { workflows: WorkflowService }) =>
       {
         access: 'workflows:write',
         params: WorkflowId,
-        response: { 204: NoBody },
+        response: { 204: done('The workflow is gone: no new run starts.') },
         detail: {
           operationId: 'deleteWorkflow',
           'x-headers': ['If-Match'],

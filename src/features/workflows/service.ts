@@ -2,7 +2,7 @@
  * Workflows: versioned definitions, checked before they are stored. A change makes a new version; runs stay on
  * the one they started with, also when the workflow is changed or deleted meanwhile.
  */
-
+import { LRUCache } from 'lru-cache';
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { Database, Reader, Transaction } from '@/platform/db/database.ts';
 import { requireVersion } from '@/platform/db/expected_version.ts';
@@ -41,7 +41,7 @@ interface Options {
   readonly contributions: Contributions;
 }
 
-const MOST_COMPILED_KEPT = 500;
+const MOST_COMPILED = 500;
 
 export const workflowNotFound = (id: string): NotFound => new NotFound(`There is no workflow ${id}.`);
 
@@ -65,7 +65,7 @@ const toWorkflow = (row: WorkflowRow, definition: Definition): Workflow => ({
 
 export class WorkflowService {
   private readonly definitions: Definitions;
-  private readonly compiled = new Map<string, CompiledWorkflow>();
+  private readonly compiled = new LRUCache<string, CompiledWorkflow>({ max: MOST_COMPILED });
 
   /** What a definition may speak of. */
   readonly vocabulary: Vocabulary;
@@ -172,7 +172,7 @@ export class WorkflowService {
     return row && { id, version: row.version, enabled: row.enabled === 1 };
   }
 
-  /** Ready to be carried out; kept, since a version never changes. Throws BrokenDefinition when it cannot be. */
+  /** Ready to be carried out; cached, since a version never changes. Throws BrokenDefinition when it cannot be. */
   async compile({ id, version }: WorkflowRef): Promise<CompiledWorkflow> {
     const key = `${id} ${version}`;
     const known = this.compiled.get(key);
@@ -180,8 +180,6 @@ export class WorkflowService {
     const row = await findVersion(this.options.db.read, id, version);
     if (!row) throw new BrokenDefinition(`version ${version} of workflow ${id} is not in the database`);
     const workflow = this.definitions.compile(id, version, JSON.parse(row.definition));
-    const [oldest] = this.compiled.keys();
-    if (this.compiled.size >= MOST_COMPILED_KEPT && oldest !== undefined) this.compiled.delete(oldest);
     this.compiled.set(key, workflow);
     return workflow;
   }

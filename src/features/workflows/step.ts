@@ -103,6 +103,10 @@ export interface StepType {
   compile(step: unknown, compiler: StepCompiler): StepAction;
 }
 
+/** `http.request` as `HttpRequestStep`: the name of its schema in the API document. */
+const titleOf = (type: string): string =>
+  `${type.replaceAll(/(?:^|[^A-Za-z0-9]+)([A-Za-z0-9])/g, (_, first: string) => first.toUpperCase())}Step`;
+
 /** A step type from its own parameters. */
 export function defineStep<P extends TProperties>(definition: {
   readonly type: string;
@@ -120,7 +124,7 @@ export function defineStep<P extends TProperties>(definition: {
   };
   return {
     type,
-    schema: Type.Object(properties, { additionalProperties: false, title: type, description }),
+    schema: Type.Object(properties, { additionalProperties: false, title: titleOf(type), description }),
     compile: (step, compiler) => definition.compile(step as Static<TObject<P>>, compiler),
   };
 }

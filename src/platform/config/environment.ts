@@ -30,6 +30,10 @@ export function readEnvironment(variables: Variables = processVariables()): Envi
   };
 }
 
+/** The server that systemd is about to reload, as it tells the commands of `ExecReload=`. */
+export const reloadedProcess = (variables: Variables = processVariables()): string | null =>
+  variables.MAINPID || null;
+
 /** What systemd, or who speaks like it, asks of the service that it has started. */
 export interface ServiceManagerVariables {
   /** NOTIFY_SOCKET: where to say what the service is doing. */
@@ -56,7 +60,7 @@ export const wantsColour = (variables: Variables = processVariables()): boolean 
 export function withoutOurs(variables: Variables): Variables {
   return Object.fromEntries(
     Object.entries(variables).filter(
-      ([name]) => !/^(AO_|JWT_SECRET|DATABASE_URL$|NOTIFY_SOCKET$|WATCHDOG_)/.test(name),
+      ([name]) => !/^(AO_|JWT_SECRET|DATABASE_URL(_FILE)?$|NOTIFY_SOCKET$|WATCHDOG_)/.test(name),
     ),
   );
 }

@@ -5,11 +5,14 @@
 import { readFileSync } from 'node:fs';
 import { Value } from '@sinclair/typebox/value';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
-import type { Variables } from './environment.ts';
+import { pointerSegments } from '@/platform/json/pointer.ts';
+import { type Environment, readEnvironment, type Variables } from './environment.ts';
+import { type Finding, isError, sentence } from './finding.ts';
 import { JsonMistake, type Place, parseJson } from './json_text.ts';
-import { applyOverrides, type ConfigFlags, fromFlags, fromVariables } from './overrides.ts';
+import { applyOverrides, type ConfigFlags, exampleFor, fromFlags, fromVariables } from './overrides.ts';
 import { dotted, schemaProblems } from './problems.ts';
-import type { Config, ConfigProblem, ConfigSchema } from './schema.ts';
+import { type Config, type ConfigProblem, type ConfigSchema, schemaOfKey } from './schema.ts';
+import { readVariables } from './variables.ts';
 
 export interface ConfigSources {
   /** Path of a JSON file; without one the defaults stand. */
@@ -21,6 +24,16 @@ export interface ConfigSources {
 interface FileContent {
   readonly value: unknown;
   readonly places: ReadonlyMap<string, Place>;
+}
+
+/** A configuration as it was found, good or bad. */
+export interface ExaminedConfig {
+  /** With errors among the findings, it holds defaults in the place of what is wrong. */
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly findings: readonly Finding[];
+  /** Of what others have found in `config`: what stands, each with its place. */
+  confirmed(findings: readonly Finding[]): Finding[];
 }
 
 /** A configuration that is refused, with everything that is wrong with it (exit 2). */
@@ -39,18 +52,22 @@ export class ConfigRefused extends CommandFailure {
   }
 }
 
-function readFile(file: string): FileContent {
+const NOTHING: FileContent = { value: {}, places: new Map() };
+
+function readFile(file: string): FileContent | Finding {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new CommandFailure(`the configuration file ${file} cannot be read: ${messageOf(error)}`, 2);
+    const message = `the configuration file ${file} cannot be read: ${messageOf(error)}`;
+    return { level: 'error', message };
   }
   try {
     return parseJson(text);
   } catch (error) {
     if (!(error instanceof JsonMistake)) throw error;
-    throw new ConfigRefused([`${file}:${error.place.line}:${error.place.column}: ${error.message}`]);
+    const { line, column } = error.place;
+    return { level: 'error', where: `${file}:${line}:${column}`, message: error.message };
   }
 }
 
@@ -63,55 +80,120 @@ function nearestKnown<T>(pointer: string, lookup: ReadonlyMap<string, T>): T | u
   return undefined;
 }
 
-/** Throws ConfigRefused, or CommandFailure (exit 2) when the file cannot be read. */
-export function loadConfig(config: ConfigSchema, { file, env, flags = {} }: ConfigSources): Config {
-  const content: FileContent = file === undefined ? { value: {}, places: new Map() } : readFile(file);
-  const variables = fromVariables(config, env);
-  const overrides = [...variables.values, ...fromFlags(config, flags)];
-  const { value, origins } = applyOverrides(content.value, overrides);
-  const located = ({ pointer, message }: ConfigProblem): string => {
-    const origin = nearestKnown(pointer, origins);
-    if (origin) return `${origin}: ${message}`;
-    const place = nearestKnown(pointer, content.places);
-    if (file === undefined) return message;
-    return place ? `${file}:${place.line}:${place.column}: ${message}` : `${file}: ${message}`;
-  };
+type Sections = Record<string, Record<string, unknown>>;
+const isSection = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
-  const candidate = Value.Default(config.schema, Value.Clone(value));
-  const refuse = (problems: readonly ConfigProblem[], others: readonly string[] = []): void => {
-    if (problems.length + others.length === 0) return;
-    const keys = problems.map(({ pointer }) => dotted(pointer));
-    throw new ConfigRefused([...problems.map(located), ...others], keys);
-  };
-  refuse(schemaProblems(config, candidate), variables.problems);
-  const loaded = candidate as Config;
-  refuse(config.sections.flatMap(({ problems }) => problems?.(loaded) ?? []));
-  return loaded;
-}
-
-/** The same configuration with passwords replaced, to be shown to people. */
-export function masked(config: Config): Config {
-  return {
-    ...config,
-    redis: { ...config.redis, password: config.redis.password === null ? null : '[masked]' },
-    database: { ...config.database, url: maskedUrl(config.database.url) },
-  };
-}
-
-/** A database URL without its password, wherever in it that stands. */
-export function maskedUrl(url: string): string {
-  if (url.startsWith('sqlite:')) return url;
-  try {
-    const parsed = new URL(url);
-    if (parsed.password) parsed.password = '[masked]';
-    for (const name of parsed.searchParams.keys()) {
-      if (/pass|secret|key/i.test(name)) parsed.searchParams.set(name, '[masked]');
+/**
+ * `value` with the defaults filled in. TypeBox pours a list into a default object, and an object into a default list, as
+ * if nothing were wrong: those are put back for the schema to refuse.
+ */
+function withDefaults(config: ConfigSchema, value: unknown): unknown {
+  const filled: unknown = Value.Default(config.schema, Value.Clone(value));
+  const putBack = (given: unknown, into: unknown): void => {
+    if (!isSection(given) || !isSection(into)) return;
+    for (const [key, each] of Object.entries(given)) {
+      const isOtherKind =
+        typeof each === 'object' && each !== null && isSection(each) !== isSection(into[key]);
+      if (isOtherKind) into[key] = each;
+      else putBack(each, into[key]);
     }
-    return decodeURI(parsed.href).replaceAll('%5B', '[').replaceAll('%5D', ']');
-  } catch {
-    return '[masked]';
-  }
+  };
+  putBack(value, filled);
+  return filled;
 }
+
+/** `candidate` with defaults in the place of what the schema refuses, so that the rest can be looked at as well. */
+function repaired(config: ConfigSchema, candidate: unknown, problems: readonly ConfigProblem[]): Config {
+  const sections = isSection(candidate) ? (Value.Clone(candidate) as Sections) : {};
+  for (const [section = '', key] of problems.map(({ pointer }) => pointerSegments(pointer))) {
+    const keys = sections[section];
+    if (key !== undefined && isSection(keys)) delete keys[key];
+    else delete sections[section];
+  }
+  const rest = Value.Default(config.schema, sections);
+  return (Value.Check(config.schema, rest) ? rest : Value.Default(config.schema, {})) as Config;
+}
+
+/** What is wrong with a list or an object in a variable is told with an example of how to write it. */
+function withExample(config: ConfigSchema, problem: ConfigProblem, origin: string | undefined): string {
+  const [section = '', key = ''] = pointerSegments(problem.pointer);
+  const schema = origin?.startsWith('AO_') ? schemaOfKey(config, section, key) : undefined;
+  const example = origin && schema ? exampleFor(origin, schema) : null;
+  return example ? `${problem.message}; for example ${example}` : problem.message;
+}
+
+/** Everything that is known of a configuration without a look at the machine. Never throws. */
+export function examineConfig(
+  config: ConfigSchema,
+  { file, env, flags = {} }: ConfigSources,
+): ExaminedConfig {
+  const read = file === undefined ? NOTHING : readFile(file);
+  const content = 'level' in read ? NOTHING : read;
+  const variables = readVariables(config, env);
+  const fromEnvironment = fromVariables(config, variables);
+  const overrides = [...fromEnvironment.values, ...fromFlags(config, flags)];
+  const { value, origins } = applyOverrides(content.value, overrides);
+
+  const candidate = withDefaults(config, value);
+  const unfit = schemaProblems(config, candidate);
+  const examined = unfit.length > 0 ? repaired(config, candidate, unfit) : (candidate as Config);
+  /** What `examined` does not hold as it was meant; a whole section ends with a point. */
+  const unsure = [...unfit, ...fromEnvironment.findings].flatMap(({ pointer }) => {
+    const [section, key] = pointerSegments(pointer ?? '');
+    return section === undefined ? [] : [`${section}.${key ?? ''}`];
+  });
+  unsure.push(...variables.unread.map((name) => `${name} `));
+  if ('level' in read) unsure.push(...config.sections.map(({ name }) => `${name}.`));
+
+  const placed = (finding: Finding): Finding => {
+    const { pointer } = finding;
+    if (pointer === undefined || finding.where !== undefined) return finding;
+    const place = nearestKnown(pointer, content.places);
+    const where = nearestKnown(pointer, origins) ?? (place && `${file}:${place.line}:${place.column}`);
+    return where === undefined ? finding : { ...finding, where };
+  };
+  const confirmed = (findings: readonly Finding[]): Finding[] =>
+    findings
+      .filter(({ pointer, message }) => {
+        const key = pointer === undefined ? '' : dotted(pointer);
+        return !unsure.some((each) => key.startsWith(each) || message.includes(each));
+      })
+      .map(placed);
+
+  const misfits = unfit.map((problem): Finding => {
+    const { where = file, ...finding } = placed({ level: 'error', ...problem });
+    const message = withExample(config, problem, nearestKnown(problem.pointer, origins));
+    return { ...finding, message, ...(where === undefined ? {} : { where }) };
+  });
+  const unsound = config.sections
+    .flatMap(({ problems }) => problems?.(examined) ?? [])
+    .map((problem): Finding => ({ level: 'error', ...problem }));
+  return {
+    config: examined,
+    environment: readEnvironment(variables.values),
+    findings: [
+      ...('level' in read ? [read] : []),
+      ...misfits,
+      ...confirmed(unsound),
+      ...variables.findings,
+      ...fromEnvironment.findings,
+    ],
+    confirmed,
+  };
+}
+
+/** The configuration that was examined. Throws ConfigRefused for one with errors. */
+export function acceptedConfig({ config, findings }: ExaminedConfig): Config {
+  const errors = findings.filter(isError);
+  if (errors.length === 0) return config;
+  const keys = errors.flatMap(({ pointer }) => (pointer === undefined ? [] : [dotted(pointer)]));
+  throw new ConfigRefused(errors.map(sentence), keys);
+}
+
+/** Throws ConfigRefused. */
+export const loadConfig = (config: ConfigSchema, sources: ConfigSources): Config =>
+  acceptedConfig(examineConfig(config, sources));
 
 /** Which keys differ, as `section.key`: those that can change while running, and those that need a restart. */
 export function changedKeys(

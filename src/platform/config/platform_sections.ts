@@ -1,8 +1,9 @@
 /** The sections that belong to the platform: what every feature stands on. */
 import { type Static, Type } from '@sinclair/typebox';
 import { parseRange } from '@/platform/net/ranges.ts';
+import type { Finding } from './finding.ts';
 import type { Config, ConfigProblem, ConfigSection } from './schema.ts';
-import { flag, integer, live, nullable, section } from './section.ts';
+import { flag, integer, live, nullable, secret, secretUrl, section } from './section.ts';
 
 export const Quota = Type.Object(
   {
@@ -11,7 +12,7 @@ export const Quota = Type.Object(
   },
   {
     additionalProperties: false,
-    description: 'Capacity of the bucket, and the seconds in which it refills fully.',
+    description: 'Capacity of the bucket, and the seconds in which it refills completely.',
   },
 );
 export type Quota = Static<typeof Quota>;
@@ -28,49 +29,60 @@ const Server = section(
     host: Type.String({
       default: '127.0.0.1',
       minLength: 1,
-      description: 'Address to listen on; 0.0.0.0 is every IPv4 address of the machine.',
+      description: 'Address to listen on; 0.0.0.0 means every IPv4 address of the machine.',
     }),
-    port: integer(8000, 0, 65535, 'Port to listen on; all workers share it.'),
-    workers: integer(4, 1, 256, 'Worker processes.'),
+    port: integer(8000, 0, 65535, 'Port to listen on, shared by all workers; 0 picks a free one.'),
+    workers: integer(4, 1, 256, 'Number of worker processes.'),
     worker_timeout_seconds: integer(
       30,
       2,
       3600,
-      'A worker that hangs this long, without a sign of life, is killed and replaced.',
+      'A worker that has been unresponsive for this long is killed and replaced.',
     ),
     role: Type.Union([Type.Literal('all'), Type.Literal('api'), Type.Literal('runner')], {
       default: 'all',
-      description: 'What the workers do: serve the API, carry out runs, or both.',
+      description: 'What the workers do: serve the API (api), execute runs (runner), or both (all).',
     }),
-    shutdown_grace_seconds: integer(5, 1, 600, 'Longest wait for requests and steps in flight at shutdown.'),
+    shutdown_grace_seconds: integer(5, 1, 600, 'How long a shutdown waits for requests and steps in flight.'),
     drain_seconds: Type.Number({
       default: 1,
       minimum: 0,
       maximum: 60,
-      description: 'How long answers carry "Connection: close" before the port is closed.',
+      description: 'How long responses carry "Connection: close" before the port is closed.',
     }),
-    max_body_bytes: integer(1_048_576, 1024, 104_857_600, 'Largest accepted request body.'),
+    max_body_bytes: integer(1_048_576, 1024, 104_857_600, 'Largest request body that is accepted.'),
     trusted_proxies: live(
       Type.Array(Type.String(), {
         default: [],
-        description: 'Addresses or CIDR ranges whose X-Forwarded-For is believed.',
+        description: 'Addresses or CIDR ranges of proxies whose X-Forwarded-For is trusted.',
+        examples: [['10.0.0.0/8', '192.0.2.1']],
       }),
     ),
-    idempotency_hours: integer(24, 1, 720, 'How long the answer to an Idempotency-Key is kept.'),
+    max_event_streams: live(integer(1000, 1, 100_000, 'Most event streams that one worker keeps open.')),
+    max_event_streams_per_user: live(
+      integer(10, 1, 10_000, 'Most of them that one user, or one address without a user, may have.'),
+    ),
+    event_stream_heartbeat_seconds: live(
+      integer(15, 1, 60, 'Silence on an event stream after which a comment keeps its connection alive.'),
+    ),
+    idempotency_hours: integer(24, 1, 720, 'How long the response to an Idempotency-Key is kept.'),
   },
   'The HTTP server and its worker processes.',
 );
 
 const RateLimit = section(
   {
-    enabled: live(flag(true, 'Token-bucket limits per user and per address.')),
-    window_seconds: live(integer(60, 1, 86_400, 'Seconds in which an empty bucket refills fully.')),
-    max_requests: live(integer(120, 1, 1_000_000_000, 'Capacity of a bucket.')),
+    enabled: live(flag(true, 'Limit requests per user and per address (token buckets).')),
+    window_seconds: live(integer(60, 1, 86_400, 'Time in which an empty bucket refills completely.')),
+    max_requests: live(
+      integer(120, 1, 1_000_000_000, 'Capacity of a bucket: requests that may come at once.'),
+    ),
     roles: live(
       Type.Partial(Type.Object({ admin: Quota, operator: Quota, viewer: Quota }), {
         additionalProperties: false,
         default: {},
-        description: 'Other limits for the users of a role.',
+        description: 'Different limits for the users of a role: admin, operator, viewer.',
+        examples: [{ viewer: { max_requests: 60, window_seconds: 60 } }],
       }),
     ),
     routes: live(
@@ -78,6 +90,7 @@ const RateLimit = section(
         default: {},
         additionalProperties: false,
         description: 'A bucket of its own for a route, as "POST /api/leads" or "GET /api/leads/:id".',
+        examples: [{ 'POST /api/leads': { max_requests: 600, window_seconds: 60 } }],
       }),
     ),
   },
@@ -87,45 +100,54 @@ const RateLimit = section(
 const Redis = section(
   {
     host: Type.String({ ...host, default: 'localhost' }),
-    port: integer(6379, 1, 65535, 'Port.'),
+    port: integer(6379, 1, 65535, 'Port of the Redis server.'),
     use_fake_redis: flag(false, 'Always use the embedded Redis.'),
-    allow_fallback: flag(true, 'Use the embedded Redis while the real one cannot be reached.'),
-    required: flag(false, 'Refuse to start without the real Redis.'),
-    username: nullable(Type.String(), 'ACL user.'),
-    password: nullable(Type.String(), 'Password.'),
+    allow_fallback: flag(true, 'Use the embedded Redis while the real one is unreachable.'),
+    required: flag(false, 'Refuse to start unless the real Redis is reachable.'),
+    username: nullable(Type.String(), 'ACL user name.'),
+    password: secret(nullable(Type.String(), 'Password.')),
     db: integer(0, 0, 1023, 'Database number.'),
-    key_prefix: Type.String({ default: 'ao:', description: 'Stands before every key and channel.' }),
+    key_prefix: Type.String({ default: 'ao:', description: 'Prefix of every key and channel.' }),
     tls: flag(false, 'Connect with TLS.'),
-    tls_ca_file: nullable(Type.String(), 'PEM file of the authority that signed the server certificate.'),
+    tls_ca_file: nullable(Type.String(), 'PEM file of the CA that signed the server certificate.'),
     tls_verify: flag(true, 'Verify the server certificate.'),
     sentinels: Type.Array(HostPort, {
       default: [],
-      description: 'Sentinel addresses; used instead of host and port.',
+      description: 'Addresses of sentinels, used instead of host and port.',
+      examples: [[{ host: 'sentinel-1', port: 26_379 }]],
     }),
     sentinel_name: Type.String({
       default: 'mymaster',
-      description: 'Name of the master the sentinels watch.',
+      description: 'Name of the master that the sentinels watch.',
     }),
     cluster_nodes: Type.Array(HostPort, {
       default: [],
-      description: 'Cluster start nodes; used instead of host and port.',
+      description: 'Initial nodes of a cluster, used instead of host and port.',
+      examples: [[{ host: 'redis-1', port: 6379 }]],
     }),
-    connect_timeout_ms: integer(2000, 50, 60_000, 'Longest wait for a connection.'),
-    command_timeout_ms: integer(500, 10, 60_000, 'Longest wait for an answer before local limits take over.'),
+    connect_timeout_ms: integer(2000, 50, 60_000, 'Timeout for connecting.'),
+    command_timeout_ms: integer(
+      500,
+      10,
+      60_000,
+      'Timeout for a command; after it, rate limits are counted per worker.',
+    ),
   },
-  'Redis: coordination only, never the truth.',
+  'Redis coordinates the workers. It holds only what may be lost.',
 );
 
 const Database = section(
   {
-    url: Type.String({
-      default: 'sqlite:orchestrator.sqlite3',
-      pattern: '^(sqlite:|postgres://|postgresql://)',
-      description: 'sqlite:FILE under the data folder, or postgres://user:password@host:port/name.',
-    }),
+    url: secretUrl(
+      Type.String({
+        default: 'sqlite:orchestrator.sqlite3',
+        pattern: '^(sqlite:|postgres://|postgresql://)',
+        description: 'sqlite:FILE under the data folder, or postgres://user:password@host:port/name.',
+      }),
+    ),
     pool_size: integer(10, 1, 500, 'PostgreSQL connections per worker.'),
   },
-  'The database: the truth.',
+  'The database holds everything that must not be lost.',
 );
 
 const Log = section(
@@ -133,10 +155,10 @@ const Log = section(
     level: live(
       Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')], {
         default: 'info',
-        description: 'Least severe level that is written.',
+        description: 'Lowest severity that is logged.',
       }),
     ),
-    requests: live(flag(true, 'Write one line for every request.')),
+    requests: live(flag(true, 'Log one line per request.')),
     format: Type.Union([Type.Literal('auto'), Type.Literal('json'), Type.Literal('text')], {
       default: 'auto',
       description: 'JSON lines, text for people, or (auto) text on a terminal and JSON elsewhere.',
@@ -150,19 +172,16 @@ const Outbound = section(
     allow_private: live(
       Type.Array(Type.String(), {
         default: [],
-        description: 'Private addresses or CIDR ranges that workflows and connectors may call.',
+        description:
+          'Private addresses or CIDR ranges that workflows and connectors may call; all others are blocked.',
+        examples: [['10.1.2.3', '192.168.0.0/16']],
       }),
     ),
     timeout_ms: live(
-      integer(
-        30_000,
-        100,
-        600_000,
-        'Longest wait for one outgoing call, unless its step says otherwise (timeout_ms).',
-      ),
+      integer(30_000, 100, 600_000, 'Timeout for an outgoing call whose step sets no timeout_ms of its own.'),
     ),
     max_response_bytes: live(
-      integer(1_048_576, 1024, 104_857_600, 'Largest accepted answer of an outgoing call.'),
+      integer(1_048_576, 1024, 104_857_600, 'Largest response that an outgoing call accepts.'),
     ),
   },
   'Calls to other servers.',
@@ -216,6 +235,20 @@ function redisProblems({ redis }: Config): ConfigProblem[] {
   return problems;
 }
 
+const PLAIN_PORT = 6379;
+
+function redisRemarks({ redis }: Config): Finding[] {
+  if (redis.use_fake_redis) return [];
+  if (!redis.tls && redis.tls_ca_file !== null) {
+    const message = 'redis.tls_ca_file has no effect: redis.tls is false';
+    return [{ level: 'warning', pointer: '/redis/tls_ca_file', message }];
+  }
+  const single = redis.sentinels.length + redis.cluster_nodes.length === 0;
+  if (!redis.tls || !single || redis.port !== PLAIN_PORT) return [];
+  const message = `redis.tls is true and redis.port is ${PLAIN_PORT}, which is usually the port without TLS: make sure that Redis speaks TLS there`;
+  return [{ level: 'note', pointer: '/redis/tls', message }];
+}
+
 export const PLATFORM_SECTIONS: readonly ConfigSection[] = [
   {
     name: 'server',
@@ -223,7 +256,7 @@ export const PLATFORM_SECTIONS: readonly ConfigSection[] = [
     problems: ({ server }) => addressProblems('/server/trusted_proxies', server.trusted_proxies),
   },
   { name: 'rate_limit', schema: RateLimit },
-  { name: 'redis', schema: Redis, problems: redisProblems },
+  { name: 'redis', schema: Redis, problems: redisProblems, remarks: redisRemarks },
   { name: 'database', schema: Database },
   { name: 'log', schema: Log },
   {

@@ -9,10 +9,7 @@ import { Value } from '@sinclair/typebox/value';
 import { nearest } from '@/platform/errors/suggestion.ts';
 import { pointerSegments } from '@/platform/json/pointer.ts';
 import type { ConfigProblem } from './schema.ts';
-import { type ConfigSchema, knownKeys } from './schema.ts';
-
-/** Keys whose value is never shown. */
-export const SECRET_KEYS: ReadonlySet<string> = new Set(['redis.password', 'database.url']);
+import { type ConfigSchema, knownKeys, secretKeys } from './schema.ts';
 
 export const dotted = (pointer: string): string => pointerSegments(pointer).join('.');
 
@@ -57,8 +54,10 @@ export function expectation(schema: TSchema): string {
  * A wrong value, as far as it may be shown: a refusal goes to terminals and logs. What stands in the wrong place may
  * be a secret (a URL with a password where a section should be), so only what cannot be one is repeated.
  */
-function shown(key: string, value: unknown, expected: TSchema): string {
-  if (SECRET_KEYS.has(key)) return 'the value that was given';
+function shown(config: ConfigSchema, key: string, value: unknown, expected: TSchema): string {
+  if (secretKeys(config).some((secret) => key === secret || key.startsWith(`${secret}.`))) {
+    return 'the value that was given';
+  }
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object' && value !== null) return 'a section';
   if (typeof value !== 'string') return String(value);
@@ -88,8 +87,9 @@ function describe(config: ConfigSchema, error: ValueError): string {
     return unknownKey(config, key, Object.keys(properties ?? {}));
   }
   if (error.type === ValueErrorType.ObjectRequiredProperty) return `${key} is missing`;
-  if (key === '') return `a configuration is an object in { }, not ${shown(key, error.value, error.schema)}`;
-  return `${key} must be ${expectation(error.schema)}, not ${shown(key, error.value, error.schema)}`;
+  if (key === '')
+    return `a configuration is an object in { }, not ${shown(config, key, error.value, error.schema)}`;
+  return `${key} must be ${expectation(error.schema)}, not ${shown(config, key, error.value, error.schema)}`;
 }
 
 /** Where `candidate`, with the defaults filled in, differs from the schema. At most one problem for a place. */

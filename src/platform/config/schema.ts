@@ -2,7 +2,9 @@
  * The configuration as a whole: sections of the platform and of every feature, which adds its own to `Config` by
  * declaration merging and to the schema through its module. `{}` is a complete file.
  */
-import { type TObject, Type } from '@sinclair/typebox';
+import { type TObject, type TSchema, Type } from '@sinclair/typebox';
+import type { Finding } from './finding.ts';
+import { secrecyOf } from './section.ts';
 
 export interface Config {}
 
@@ -23,6 +25,8 @@ export interface ConfigSection {
   readonly schema: TObject;
   /** What the schema cannot say: values that fit by themselves and still cannot work. */
   readonly problems?: (config: Config) => readonly ConfigProblem[];
+  /** What works and is still worth a word before the server starts. */
+  readonly remarks?: (config: Config) => readonly Finding[];
 }
 
 /** What a configuration is held against. */
@@ -44,3 +48,15 @@ export function composeConfig(sections: readonly ConfigSection[]): ConfigSchema 
 /** Every `section.key` there is. */
 export const knownKeys = ({ sections }: ConfigSchema): string[] =>
   sections.flatMap(({ name, schema }) => Object.keys(schema.properties).map((key) => `${name}.${key}`));
+
+/** The schema of `section.key`; undefined when there is no such key. */
+export function schemaOfKey({ sections }: ConfigSchema, section: string, key: string): TSchema | undefined {
+  const properties = sections.find(({ name }) => name === section)?.schema.properties;
+  return properties && Object.hasOwn(properties, key) ? properties[key] : undefined;
+}
+
+/** Every `section.key` that holds a secret. */
+export const secretKeys = ({ sections }: ConfigSchema): string[] =>
+  sections.flatMap(({ name, schema: { properties } }) =>
+    Object.keys(properties).flatMap((key) => (secrecyOf(properties[key]) ? [`${name}.${key}`] : [])),
+  );

@@ -1,10 +1,10 @@
 /** Opens the database that the configuration names. The one place that knows there are two kinds. */
 import type { DataPaths } from '@/platform/config/paths.ts';
-import { CommandFailure } from '@/platform/errors/problem.ts';
+import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Database } from './database.ts';
-import { openPostgres } from './postgres/open.ts';
-import { openSqlite } from './sqlite/open.ts';
+import { openPostgres, postgresUrlFault } from './postgres/open.ts';
+import { filePath, openSqlite } from './sqlite/open.ts';
 
 interface OpenOptions {
   /** `sqlite:FILE` (relative to the data folder) or `postgres://…`. */
@@ -20,9 +20,26 @@ interface OpenOptions {
   readonly turns?: 'server' | 'local';
 }
 
+/** What is wrong with the address of a database, before anything is opened; null when nothing is. */
+export function databaseUrlFault({ url, paths }: Pick<OpenOptions, 'url' | 'paths'>): string | null {
+  if (!url.startsWith('sqlite:')) return postgresUrlFault(url);
+  try {
+    filePath({ url, paths });
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
 /** Throws CommandFailure when there is no such database or it does not answer. Runs no migration. */
-export function openDatabase(options: OpenOptions): Promise<Database> {
+export async function openDatabase(options: OpenOptions): Promise<Database> {
+  const fault = databaseUrlFault(options);
+  if (fault !== null) return Promise.reject(new CommandFailure(fault, 2));
   if (options.url.startsWith('sqlite:')) return openSqlite(options);
-  if (/^postgres(ql)?:\/\//.test(options.url)) return openPostgres(options);
-  return Promise.reject(new CommandFailure('database.url must start with sqlite: or postgres://', 2));
+  if (/^postgres(ql)?:\/\//.test(options.url)) {
+    // Its driver takes as long to load as a SQLite file to open.
+    const { openPostgres } = await import('./postgres/open.ts');
+    return openPostgres(options);
+  }
+  throw new CommandFailure('database.url must start with sqlite: or postgres://', 2);
 }

@@ -4,12 +4,12 @@
  * not open but for admins only.
  */
 import { Elysia } from 'elysia';
-import type { Access } from './context.ts';
+import { type Access, isOpen } from './context.ts';
 
 const SECURITY = [{ bearerAuth: [] }, { apiKey: [] }];
 
 export const accessControl = new Elysia({ name: 'access' }).macro({
   access: (access: Access) => ({
-    detail: { 'x-access': access, security: access === 'public' ? [] : SECURITY },
+    detail: { 'x-access': access, security: isOpen(access) ? [] : SECURITY },
   }),
 });

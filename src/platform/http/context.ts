@@ -6,6 +6,7 @@
 import type { Permission } from '@/platform/identity/permissions.ts';
 import type { Actor, Principal } from '@/platform/identity/principal.ts';
 import type { Logger } from '@/platform/log/log.ts';
+import type { OpenStreams } from './open_streams.ts';
 
 export interface RequestContext {
   readonly requestId: string;
@@ -20,6 +21,10 @@ export interface RequestContext {
   principal: Principal | null;
   /** Whether a route that is not public has let the request in. */
   admitted?: boolean;
+  /** What it was admitted for. */
+  access?: Access;
+  /** The event streams of this process, for an answer that is to be one of them. */
+  readonly streams?: OpenStreams;
   /** Fields to send with whatever answer comes (RateLimit, ETag …). */
   readonly responseHeaders: Record<string, string>;
   /** The route pattern once it is known. */
@@ -29,10 +34,20 @@ export interface RequestContext {
    * every route; a route asks it again when only its configuration tells that it is not public.
    */
   admit: (route: string, access: Access) => Promise<void>;
+  /** Whether an admitted request would be admitted now as it was then. Takes no token. */
+  stillAdmitted?(): Promise<boolean>;
 }
 
-/** What a route asks of its caller: nothing, any principal, or a principal with a permission. */
-export type Access = 'public' | 'authenticated' | Permission;
+/**
+ * What a route asks of its caller: nothing, any principal, or a principal with a permission. A `hook` is open to everybody as
+ * far as the server is concerned, and verifies for itself what it gets (a signature, a token in the path); so that nobody
+ * can guess without end, each call takes a token from a bucket that the caller's address has for hooks alone.
+ */
+export type Access = 'public' | 'hook' | 'authenticated' | Permission;
+
+/** Whether a route does not ask for credentials. */
+export const isOpen = (access: Access): access is 'public' | 'hook' =>
+  access === 'public' || access === 'hook';
 
 const contexts = new WeakMap<Request, RequestContext>();
 

@@ -2,18 +2,24 @@
 import { OptionalKind, type TSchema } from '@sinclair/typebox';
 import type { AnyElysia } from 'elysia';
 import type { Access } from './context.ts';
+import { completeInput, type InputDeclaration, type RouteInput } from './input.ts';
 
 export interface RouteFacts {
   readonly method: string;
   readonly path: string;
   /** What the route says of its callers; admins only when it says nothing. */
   readonly access: Access;
-  /** Whether it has a schema for a body: only then one is read. */
-  readonly body: 'none' | 'optional' | 'required';
+  /** The body it takes. */
+  readonly input: RouteInput;
   /** The statuses below 400 that it declares; 200 when it declares none. */
   readonly successes: readonly number[];
-  /** Names of the query and path parameters that are integers. */
-  readonly integers: { readonly query: readonly string[]; readonly params: readonly string[] };
+  /** Names of the query and path parameters and form fields that are integers. */
+  readonly integers: Readonly<Record<'query' | 'params' | 'form', readonly string[]>>;
+}
+
+interface Detail {
+  readonly 'x-access'?: Access;
+  readonly 'x-input'?: InputDeclaration;
 }
 
 /** Routes that do not say whom they admit are for those who may read the configuration. */
@@ -26,16 +32,21 @@ export class RouteTable {
   /** Takes in all routes of `app`. */
   fill(app: AnyElysia): void {
     for (const { method, path, hooks } of app.routes) {
-      const detail = hooks.detail as { 'x-access'?: Access } | undefined;
+      const detail = hooks.detail as Detail | undefined;
+      const input = completeInput(detail?.['x-input'], bodyOf(hooks.body));
       const ofMethod = this.facts.get(method) ?? new Map<string, RouteFacts>();
       this.facts.set(method, ofMethod);
       ofMethod.set(path, {
         method,
         path,
         access: detail?.['x-access'] ?? DEFAULT_ACCESS,
-        body: bodyOf(hooks.body),
+        input,
         successes: successesOf(hooks.response),
-        integers: { query: integersOf(hooks.query), params: integersOf(hooks.params) },
+        integers: {
+          query: integersOf(hooks.query),
+          params: integersOf(hooks.params),
+          form: input.kind === 'form' ? integersOf(hooks.body) : [],
+        },
       });
       this.patterns.push({ method, segments: path.split('/') });
     }
@@ -60,12 +71,16 @@ export class RouteTable {
   }
 }
 
+/** The largest body that some route of `app` declares to take; 0 when none does. */
+export const largestCap = (app: AnyElysia): number =>
+  Math.max(0, ...app.routes.map(({ hooks }) => (hooks.detail as Detail | undefined)?.['x-input']?.cap ?? 0));
+
 function matches(pattern: readonly string[], segments: readonly string[]): boolean {
   if (pattern.at(-1) !== '*' && pattern.length !== segments.length) return false;
   return pattern.every((part, index) => part === '*' || part.startsWith(':') || part === segments[index]);
 }
 
-function bodyOf(schema: unknown): RouteFacts['body'] {
+function bodyOf(schema: unknown): 'none' | 'optional' | 'required' {
   if (typeof schema !== 'object' || schema === null) return 'none';
   return OptionalKind in schema ? 'optional' : 'required';
 }

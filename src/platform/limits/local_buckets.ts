@@ -1,4 +1,5 @@
 /** Token buckets of this process alone: what limits while Redis is lost. Same arithmetic, own memory, bounded. */
+import { LRUCache } from 'lru-cache';
 import {
   type BucketReply,
   type BucketRequest,
@@ -9,18 +10,14 @@ import {
 const MOST_BUCKETS = 50_000;
 
 export class LocalBuckets {
-  /** In the order of their last use. */
-  private readonly states = new Map<string, BucketState>();
+  /** The bucket left alone for the longest is given up: most likely it is full again, which is the same as none. */
+  private readonly states = new LRUCache<string, BucketState>({ max: MOST_BUCKETS });
 
   take(key: string, request: BucketRequest, now: number): BucketReply {
-    const before = this.states.get(key) ?? null;
+    const before = this.states.peek(key) ?? null;
     const { reply, keep } = takeTokens(before, request, now);
     const state = keep?.state ?? before;
-    if (state) {
-      this.states.delete(key);
-      this.states.set(key, state);
-      this.makeRoom();
-    }
+    if (state) this.states.set(key, state);
     return reply;
   }
 
@@ -31,12 +28,5 @@ export class LocalBuckets {
 
   get size(): number {
     return this.states.size;
-  }
-
-  /** The bucket left alone for the longest is given up: most likely it is full again, which is the same as none. */
-  private makeRoom(): void {
-    if (this.states.size <= MOST_BUCKETS) return;
-    const [oldest] = this.states.keys();
-    if (oldest !== undefined) this.states.delete(oldest);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { keptFor } from '@/platform/time/kept.ts';
+import { cachedFor } from '@/platform/time/cached.ts';
 import type {
   Counter,
   Family,
@@ -36,7 +36,7 @@ interface Computed {
 }
 
 /** Computed gauges ask databases: however often somebody scrapes, they are asked once in this time. */
-const COMPUTED_KEPT_MS = 1_000;
+const COMPUTED_CACHED_MS = 1_000;
 
 class MetricsStore implements Metrics {
   private readonly own: OwnSlotFile;
@@ -103,7 +103,7 @@ class MetricsStore implements Metrics {
       initial: [{ metric: name }],
     });
     // A source that cannot answer now leaves a gap in its own family, never in the whole scrape.
-    const samples = keptFor(COMPUTED_KEPT_MS, async () => {
+    const samples = cachedFor(COMPUTED_CACHED_MS, async () => {
       try {
         return await read();
       } catch {

@@ -36,6 +36,8 @@ export interface Contributions {
 export interface ApiTag {
   readonly name: string;
   readonly description: string;
+  /** Where it stands among all tags, smaller first: in the order in which somebody new needs them. */
+  readonly order: number;
 }
 
 /** A feature in one process. */

@@ -31,3 +31,7 @@ export function parseRanges(entries: readonly string[]): readonly Range[] {
 
 export const within = (address: Address, ranges: readonly Range[]): boolean =>
   ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits));
+
+/** Whether a host to listen on is for this machine alone. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || parseAddress(host)?.range() === 'loopback';

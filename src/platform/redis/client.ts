@@ -7,20 +7,16 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { Cluster, type CommonRedisOptions, Redis } from 'ioredis';
 import type { Config } from '@/platform/config/schema.ts';
+import { messageOf } from '@/platform/errors/problem.ts';
 import type { RedisTarget } from '@/platform/ipc/messages.ts';
-import { random } from '@/platform/time/clock.ts';
+import { backoffMs } from '@/platform/time/backoff.ts';
 
 export type RedisConfig = Config['redis'];
 export type RedisClient = Redis | Cluster;
 
-const FIRST_RETRY_MS = 50;
-const LONGEST_RETRY_MS = 1000;
-
-/** Doubles up to a second, with jitter so that a fleet does not come back in one instant. */
-function retryDelayMs(attempt: number): number {
-  const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 10));
-  return Math.round(delay * (0.5 + random() / 2));
-}
+/** With jitter, so that a fleet does not come back in one instant. */
+const retryDelayMs = (attempt: number): number =>
+  backoffMs(attempt, { baseMs: 50, maxMs: 1_000, jitter: 0.5 });
 
 const address = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
 
@@ -46,6 +42,17 @@ function tlsOptions(config: RedisConfig): { tls?: ConnectionOptions } {
       ...(config.tls_ca_file === null ? {} : { ca: readFileSync(config.tls_ca_file, 'utf8') }),
     },
   };
+}
+
+/** What is wrong with the file of the authority that signed the server's certificate; null when nothing is. */
+export function authorityFault(config: RedisConfig): string | null {
+  if (!config.tls || config.tls_ca_file === null) return null;
+  try {
+    const isPem = readFileSync(config.tls_ca_file, 'utf8').includes('-----BEGIN');
+    return isPem ? null : `redis.tls_ca_file ${config.tls_ca_file} holds no certificate in PEM form`;
+  } catch (error) {
+    return `redis.tls_ca_file cannot be read: ${messageOf(error)}`;
+  }
 }
 
 /** A client that begins to connect at once. Throws when the authority's file cannot be read. */

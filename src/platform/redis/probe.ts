@@ -1,5 +1,6 @@
 /** One look at the configured Redis: can it be used, and if not, why, in words for an operator. */
 import { messageOf } from '@/platform/errors/problem.ts';
+import { withDeadline } from '@/platform/time/deadline.ts';
 import { checkAnswers, checkUsable } from './check.ts';
 import { createClient, endpointOf, type RedisClient, type RedisConfig } from './client.ts';
 
@@ -57,7 +58,6 @@ async function look(
 ): Promise<string | null> {
   let client: RedisClient | null = null;
   let telling: unknown = null;
-  let timer: Timer | undefined;
   const note = (error: unknown): void => {
     const words = inWords(error);
     if (!VAGUE.test(words)) telling = error;
@@ -65,9 +65,7 @@ async function look(
   try {
     const opened = createClient(config, REAL, { retry: false });
     client = opened;
-    await new Promise<void>((resolve, reject) => {
-      const late = `no answer within ${config.connect_timeout_ms} ms`;
-      timer = setTimeout(() => reject(new Error(late)), config.connect_timeout_ms);
+    const checked = new Promise<void>((resolve, reject) => {
       opened.on('error', note);
       opened.on('sentinelError', note);
       opened.once('end', () => reject(new Error('Connection is closed.')));
@@ -75,11 +73,11 @@ async function look(
         check(opened).then(resolve, reject);
       });
     });
+    await withDeadline(checked, { ms: config.connect_timeout_ms });
     return null;
   } catch (error) {
     return inWords(telling ?? error);
   } finally {
-    clearTimeout(timer);
     client?.disconnect();
   }
 }

@@ -5,8 +5,19 @@ import { type TSchema, Type } from '@sinclair/typebox';
 export const nullable = <T extends TSchema>(schema: T, description?: string) =>
   Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
 
-/** The answer 204, and 304. */
-export const NoBody = Type.Void({ description: 'Nothing to say.' });
+/** The answer 304. */
+export const NoBody = Type.Void();
+
+/** The answer 204, with what was done. */
+export const done = (description: string) => Type.Void({ description });
+
+/** For the `responses` of a route: what its 200 is, and fields in which the example differs from that of the schema. */
+export const shownAs = (description: string, fields: Readonly<Record<string, unknown>>) => ({
+  200: { description, content: { 'application/json': { example: fields } } },
+});
+
+/** Marks the id of a kind of thing, so that the page of the API fills in what it saw last where such an id is wanted. */
+export const idOf = (kind: string) => ({ 'x-id-of': kind });
 
 /** Query parameters of a list that is paged by position. */
 export const paging = {

@@ -1,6 +1,8 @@
-/** The answers that any route may give without saying so, described once. */
+/** What many answers and requests have in common: the problem document, and the headers. */
 import { Type } from '@sinclair/typebox';
-import type { Access } from '@/platform/http/context.ts';
+import { ID_EXAMPLE } from './example.ts';
+
+export type Json = Record<string, unknown>;
 
 export const PROBLEM_SCHEMA = Type.Object(
   {
@@ -25,6 +27,7 @@ export const PROBLEM_SCHEMA = Type.Object(
     ),
   },
   {
+    title: 'Problem',
     description: 'Problem details (RFC 9457).',
     examples: [
       {
@@ -33,7 +36,7 @@ export const PROBLEM_SCHEMA = Type.Object(
         status: 404,
         detail: 'There is nothing at /api/nothing.',
         instance: '/api/nothing',
-        request_id: '0199b6a2-5c1e-7c3a-9d41-6f0e8b2a4c77',
+        request_id: ID_EXAMPLE,
       },
     ],
   },
@@ -51,86 +54,6 @@ export const HEADERS = {
   'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer', examples: [1] } },
   'WWW-Authenticate': { description: 'How to log in.', schema: { type: 'string' } },
 };
-
-/** What decides whether a route may give an answer. */
-interface Trait {
-  readonly access: Access;
-  readonly takesBody: boolean;
-  readonly takesInput: boolean;
-  /** Whether its path names one thing, which may be missing. */
-  readonly namesOne: boolean;
-  /** Whether it changes something, be it only the audit log. */
-  readonly writes: boolean;
-  /** Whether it heeds `If-Match`. */
-  readonly conditional: boolean;
-  /** Whether it heeds `Idempotency-Key`. */
-  readonly keyed: boolean;
-}
-
-const answer = (
-  status: string,
-  name: string,
-  description: string,
-  given: (trait: Trait) => boolean,
-  headers: readonly (keyof typeof HEADERS)[] = [],
-) => ({
-  status,
-  name,
-  given,
-  response: {
-    description,
-    ...(headers.length > 0
-      ? {
-          headers: Object.fromEntries(
-            headers.map((header) => [header, { $ref: `#/components/headers/${header}` }]),
-          ),
-        }
-      : {}),
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-  },
-});
-
-/** Only where the route itself says so. */
-const named = (): boolean => false;
-const guarded = ({ access }: Trait): boolean => access !== 'public';
-
-export const ERROR_RESPONSES = [
-  answer('400', 'MalformedRequest', 'The request is not well-formed.', ({ takesInput }) => takesInput),
-  answer('401', 'Unauthorized', 'No credentials, or bad ones.', guarded, ['WWW-Authenticate']),
-  answer(
-    '403',
-    'Forbidden',
-    'The role of the caller does not permit it.',
-    ({ access }) => access !== 'public' && access !== 'authenticated',
-  ),
-  answer('404', 'NotFound', 'There is no such thing.', ({ namesOne }) => namesOne),
-  answer(
-    '409',
-    'Conflict',
-    'Not possible as things are, such as an `Idempotency-Key` whose result was deleted since.',
-    ({ keyed }) => keyed,
-  ),
-  answer(
-    '412',
-    'PreconditionFailed',
-    'It has changed since the version that `If-Match` names.',
-    ({ conditional }) => conditional,
-  ),
-  answer('413', 'PayloadTooLarge', 'The body is too large.', ({ takesBody }) => takesBody),
-  answer('415', 'UnsupportedMediaType', 'The body is not JSON.', ({ takesBody }) => takesBody),
-  answer('416', 'RangeNotSatisfiable', 'The range begins behind the end.', named),
-  answer('422', 'InvalidRequest', 'Some fields are not valid.', ({ takesInput }) => takesInput),
-  answer('429', 'TooManyRequests', 'The limit is used up.', (trait) => guarded(trait) || trait.takesBody, [
-    'Retry-After',
-    'RateLimit',
-    'RateLimit-Policy',
-  ]),
-  answer('500', 'InternalError', 'A fault of the server; it is in its log under the request id.', () => true),
-  answer('503', 'Unavailable', 'Not possible at the moment.', (trait) => guarded(trait) || trait.writes, [
-    'Retry-After',
-  ]),
-  answer('507', 'StorageFull', 'The disk is full: nothing was changed.', ({ writes }) => writes),
-];
 
 const header = (name: string, description: string, example: string) => ({
   name,

@@ -1,68 +1,56 @@
 /**
- * The OpenAPI document: what @elysiajs/swagger reads off the routes, made exact. The plugin offers three content types
- * where the server takes one, loses some schemas, and knows nothing of the answers that plugins give for
- * every route; all that is set right here, once, so that no route repeats it.
+ * The OpenAPI document: what @elysiajs/swagger reads off the routes, made exact, once, so that no route repeats
+ * what holds for all. Its order is that in which somebody new would try things: the tags by their `order`; in a tag, the
+ * routes as they were written, but what removes a thing after all that need it.
  */
+import { Kind } from '@sinclair/typebox';
 import { type AnyElysia, Elysia } from 'elysia';
-import type { Access } from '@/platform/http/context.ts';
-import { ERROR_RESPONSES, HEADERS, PROBLEM_SCHEMA, REQUEST_HEADERS, type RouteNotes } from './answers.ts';
-import { type ExampleSchema, exampleOf } from './example.ts';
+import type { ApiTag } from '@/platform/module/module.ts';
+import { HEADERS, type Json, PROBLEM_SCHEMA } from './answers.ts';
+import { exactOperation, type Operation, type RouteSchemas, type Surroundings } from './operation.ts';
+import { sharedRefusals } from './refusals.ts';
+import { NamedSchemas, plain } from './schemas.ts';
 
-type Json = Record<string, unknown>;
-
-interface Operation {
-  [key: string]: unknown;
-  parameters?: Json[];
-  requestBody?: Json;
-  responses?: Record<string, Json>;
-}
+type Paths = Record<string, Record<string, Operation>>;
 
 export interface OpenApiDocument {
   [key: string]: unknown;
-  paths: Record<string, Record<string, Operation>>;
+  paths: Paths;
+}
+
+export interface DocumentOptions extends Pick<Surroundings, 'permissions'> {
+  /** The routes to describe: an app without the plugins that would act on requests. */
+  readonly routes: AnyElysia;
+  readonly version: string;
+  readonly tags: readonly ApiTag[];
 }
 
 const GENERATED = '/generated.json';
-const JSON_TYPE = 'application/json';
-
-const TAGS = [
-  { name: 'auth', description: 'Log-in, one’s own account and API keys.' },
-  { name: 'users', description: 'Users and their roles.' },
-  { name: 'leads', description: 'Sales leads.' },
-  { name: 'workflows', description: 'Versioned workflow definitions.' },
-  { name: 'runs', description: 'Workflows being carried out, with every attempt.' },
-  { name: 'crm', description: 'The connection to the CRM.' },
-  { name: 'audit', description: 'The audit log and its backups.' },
-  { name: 'admin', description: 'The configuration and state of the server.' },
-  { name: 'monitoring', description: 'Health and metrics.' },
-];
 
 const DESCRIPTION = `Takes in sales leads and carries out durable workflows over them.
 
-Log in with \`POST /api/auth/login\`, press **Authorize**, and paste the \`access_token\`; or use an API key.
+Run \`POST /api/auth/login\` below: this page then sends the token with every request, until it expires or the tab is
+closed. Programs send it as \`Authorization: Bearer …\`, or an API key as \`X-API-Key\`.
 Every refusal is a problem document (RFC 9457). Times are ISO 8601 in UTC.`;
 
-/** The document of `routes`, which is an app without the plugins that would act on requests. */
-export async function openApiDocument(routes: AnyElysia, version: string): Promise<OpenApiDocument> {
+export async function openApiDocument(options: DocumentOptions): Promise<OpenApiDocument> {
+  const { routes, version, permissions } = options;
   const generated = await read(routes);
+  const schemas = new NamedSchemas();
+  schemas.refer(plain(asJson(PROBLEM_SCHEMA)));
+  const tags = options.tags.toSorted((a, b) => a.order - b.order);
   const paths = Object.fromEntries(
-    Object.entries(generated.paths)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([path, operations]) => [
-        path,
-        Object.fromEntries(
-          Object.entries(operations).map(([method, operation]) => [
-            method,
-            exact(method, operation, detailOf(routes, path, method)),
-          ]),
-        ),
-      ]),
+    inOrder(generated.paths, tags).map((path) => [
+      path,
+      Object.fromEntries(
+        Object.entries(generated.paths[path] ?? {}).map(([method, operation]) => [
+          method,
+          exactOperation(method, path, operation, schemasOf(routes, path, method), { permissions, schemas }),
+        ]),
+      ),
+    ]),
   );
-  const used = new Set(
-    Object.values(paths).flatMap((operations) =>
-      Object.values(operations).flatMap(({ tags }) => (Array.isArray(tags) ? tags : [])),
-    ),
-  );
+  const used = new Set(Object.values(paths).flatMap(tagsOf));
   return {
     // 3.1, because its schemas are JSON Schema, as ours are.
     openapi: '3.1.0',
@@ -73,12 +61,15 @@ export async function openApiDocument(routes: AnyElysia, version: string): Promi
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'This server' }],
-    tags: TAGS.filter(({ name }) => used.has(name)),
-    paths: tidy(paths) as OpenApiDocument['paths'],
+    tags: [
+      ...tags.filter(({ name }) => used.has(name)).map(({ name, description }) => ({ name, description })),
+      ...[...used].filter((name) => !tags.some((tag) => tag.name === name)).map((name) => ({ name })),
+    ],
+    paths,
     components: {
-      schemas: { Problem: PROBLEM_SCHEMA },
+      schemas: schemas.all(),
       headers: HEADERS,
-      responses: Object.fromEntries(ERROR_RESPONSES.map(({ name, response }) => [name, response])),
+      responses: usedRefusals(paths),
       securitySchemes: {
         bearerAuth: {
           type: 'http',
@@ -107,116 +98,49 @@ async function read(routes: AnyElysia): Promise<OpenApiDocument> {
   return (await answer.json()) as OpenApiDocument;
 }
 
-/** What the route itself says in `detail`; the plugin lets its own guesses go before some of it. */
-function detailOf(routes: AnyElysia, path: string, method: string): Json {
+const asJson = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;
+
+function schemasOf(routes: AnyElysia, path: string, method: string): RouteSchemas {
   const pattern = path.replaceAll(/\{([^}]+)\}/g, ':$1');
   const route = routes.routes.find((each) => each.path === pattern && each.method.toLowerCase() === method);
-  return JSON.parse(JSON.stringify(route?.hooks.detail ?? {})) as Json;
-}
-
-function exact(method: string, described: Operation, detail: Json): Operation {
-  const {
-    'x-refusals': refusals = {},
-    'x-headers': heeded = [],
-    ...operation
-  } = described as Operation & RouteNotes;
-  const access = (operation['x-access'] ?? 'admin:read') as Access;
-  const body = (detail.requestBody ?? operation.requestBody) as
-    | { content?: Record<string, Json> }
-    | undefined;
-  const { parameters = [] } = operation;
-  // What a route writes out by hand is exact already: answers that are not JSON, of which the plugin knows nothing.
-  const written = (detail.responses ?? {}) as Record<string, Json>;
-  const responses = Object.fromEntries(
-    Object.entries({ ...(operation.responses ?? { 200: {} }), ...written }).map(([status, response]) => [
-      status,
-      written[status]
-        ? { ...written[status], content: withExamples(written[status].content) }
-        : exactResponse(status, response),
-    ]),
-  );
-  const errors = ERROR_RESPONSES.filter(({ given }) =>
-    given({
-      access,
-      takesBody: body !== undefined,
-      takesInput: body !== undefined || parameters.length > 0,
-      namesOne: parameters.some((parameter) => parameter.in === 'path'),
-      writes: method !== 'get',
-      conditional: heeded.includes('If-Match'),
-      keyed: heeded.includes('Idempotency-Key'),
-    }),
-  ).map(({ status, name }): [string, Json] => [status, { $ref: `#/components/responses/${name}` }]);
-  const noted = Object.entries(refusals).map(([status, description]): [string, Json] => {
-    const known = ERROR_RESPONSES.find((response) => response.status === status);
-    return [status, { ...known?.response, description }];
-  });
+  const { body, response, detail } = route?.hooks ?? {};
+  const answers = response && Kind in response ? { 200: response } : response;
   return {
-    ...operation,
-    parameters: [...parameters.map(exactParameter), ...heeded.map((name) => REQUEST_HEADERS[name])],
-    ...(body ? { requestBody: { required: true, content: onlyJson(body.content) } } : {}),
-    responses: { ...Object.fromEntries([...errors, ...noted]), ...responses },
+    ...asJson(detail ?? {}),
+    body: body ? asJson(body) : null,
+    answers: asJson(answers ?? {}) as Record<string, Json>,
   };
 }
 
-/** Only what a parameter may have: the plugin copies everything of its schema beside it. */
-function exactParameter({ name, in: place, required, description, examples, schema = {} }: Json): Json {
-  const { description: described = description, ...given } = schema as Json;
-  const rest = examples === undefined ? given : { ...given, examples };
-  return {
-    name,
-    in: place,
-    required: required === true && !('default' in rest),
-    ...(described === undefined ? {} : { description: described }),
-    // Only of what must be given: Swagger UI fills it in, and a filter that nobody chose would hide things.
-    ...(place === 'path' ? { example: exampleOf(rest, String(name)) } : {}),
-    schema: rest,
+const tagsOf = (operations: Record<string, Operation>): string[] =>
+  Object.values(operations).flatMap(({ tags = [] }) => tags);
+
+function inOrder(paths: Paths, tags: readonly ApiTag[]): string[] {
+  const rank = (path: string): number => {
+    const [tag] = tagsOf(paths[path] ?? {});
+    const found = tags.findIndex(({ name }) => name === tag);
+    return found === -1 ? tags.length : found;
   };
+  const all = Object.keys(paths).toSorted((a, b) => rank(a) - rank(b));
+  for (const path of all.filter((each) => paths[each]?.delete)) {
+    const parent = path.slice(0, path.lastIndexOf('/'));
+    const needs = (other: string) =>
+      other !== path && rank(other) === rank(path) && (other === parent || other.startsWith(`${parent}/`));
+    const [removing = path] = all.splice(all.indexOf(path), 1);
+    const last = all.findLastIndex(needs);
+    all.splice(
+      last === -1 ? all.findLastIndex((each) => rank(each) <= rank(path)) + 1 : last + 1,
+      0,
+      removing,
+    );
+  }
+  return all;
 }
 
-/** TypeBox writes records as a pattern that matches every name; readers and tools know `additionalProperties`. */
-function tidy(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(tidy);
-  if (typeof value !== 'object' || value === null) return value;
-  const { patternProperties, ...rest } = value as { patternProperties?: Json };
-  const any = patternProperties?.['^(.*)$'];
+/** Only those that are referred to. */
+function usedRefusals(paths: Paths): Record<string, Json> {
+  const text = JSON.stringify(paths);
   return Object.fromEntries(
-    Object.entries(any === undefined ? value : { ...rest, additionalProperties: any }).map(([key, item]) => [
-      key,
-      tidy(item),
-    ]),
+    Object.entries(sharedRefusals()).filter(([name]) => text.includes(`"#/components/responses/${name}"`)),
   );
-}
-function onlyJson(content: Record<string, Json> | undefined): Record<string, Json> {
-  return { [JSON_TYPE]: withExample(content?.[JSON_TYPE] ?? {}) };
-}
-
-const withExamples = (content: unknown): Json =>
-  Object.fromEntries(
-    Object.entries((content ?? {}) as Record<string, Json>).map(([type, media]) => [
-      type,
-      withExample(media),
-    ]),
-  );
-
-/** Whole, so that no reader has to put it together from the examples of the fields. */
-function withExample(media: Json): Json {
-  const example = exampleOf((media.schema ?? {}) as ExampleSchema);
-  return example === undefined ? media : { ...media, example };
-}
-
-const EMPTY = new Set(['204', '304']);
-const REASONS: Record<string, string> = {
-  200: 'Done.',
-  201: 'Created.',
-  202: 'Accepted.',
-  204: 'Done; nothing to say.',
-  304: 'Not changed since that version.',
-};
-
-function exactResponse(status: string, response: Json): Json {
-  const description =
-    typeof response.description === 'string' ? response.description : (REASONS[status] ?? 'Answer.');
-  const content = response.content as Record<string, Json> | undefined;
-  if (EMPTY.has(status) || content === undefined) return { description };
-  return { description, content: onlyJson(content) };
 }

@@ -9,10 +9,12 @@ export interface ExampleSchema {
   readonly items?: ExampleSchema;
 }
 
+export const ID_EXAMPLE = '0199b6a2-5c1e-7c3a-9d41-6f0e8b2a4c77';
+
 /** Texts of a format that no schema has to give an example for. */
 const BY_FORMAT: Readonly<Record<string, string>> = {
   'date-time': '2026-01-31T09:30:00.000Z',
-  uuid: '0199b6a2-5c1e-7c3a-9d41-6f0e8b2a4c77',
+  uuid: ID_EXAMPLE,
   uri: 'https://crm.example.com/api',
 };
 
@@ -37,7 +39,7 @@ export function exampleOf(schema: ExampleSchema, name = ''): unknown {
       return item === undefined ? [] : [item];
     }
     case 'string':
-      return /(^|_)id$/.test(name) ? BY_FORMAT.uuid : BY_FORMAT[String(schema.format)];
+      return /(^|_)id$/.test(name) ? ID_EXAMPLE : BY_FORMAT[String(schema.format)];
     case 'integer':
     case 'number':
       return schema.minimum ?? 0;

@@ -2,6 +2,8 @@
 import favicon from 'swagger-ui-dist/favicon-32x32.png' with { type: 'file' };
 import styles from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' };
 import bundle from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' };
+import start from './browser/start.js' with { type: 'text' };
+import { KeptAnswer } from './kept_answer.ts';
 
 /** Under which paths the page finds its parts and the document. */
 export const DOCS_PATH = '/api/docs';
@@ -19,44 +21,39 @@ export const PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-export const PAGE = `<!doctype html>
+const file = async (path: string, type: string): Promise<KeptAnswer> =>
+  new KeptAnswer(await Bun.file(path).arrayBuffer(), type);
+
+interface Page {
+  readonly html: KeptAnswer;
+  /** By file name. */
+  readonly parts: ReadonlyMap<string, KeptAnswer>;
+}
+
+/** Read when it is first asked for. The page names each part with its hash. */
+export async function openPage(): Promise<Page> {
+  const parts = new Map([
+    ['swagger-ui-bundle.js', await file(bundle, 'text/javascript; charset=utf-8')],
+    ['swagger-ui.css', await file(styles, 'text/css; charset=utf-8')],
+    ['favicon.png', await file(favicon, 'image/png')],
+    ['start.js', new KeptAnswer(start, 'text/javascript; charset=utf-8')],
+  ]);
+  const address = (name: string): string => `${DOCS_PATH}/${name}?v=${parts.get(name)?.hash}`;
+  const html = `<!doctype html>
 <html lang="en">
   <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Automation Orchestrator API</title>
-    <link rel="icon" type="image/png" href="${DOCS_PATH}/favicon.png">
-    <link rel="stylesheet" href="${DOCS_PATH}/swagger-ui.css">
+    <link rel="icon" type="image/png" href="${address('favicon.png')}">
+    <link rel="stylesheet" href="${address('swagger-ui.css')}">
   </head>
   <body>
     <div id="swagger-ui"></div>
-    <script src="${DOCS_PATH}/swagger-ui-bundle.js"></script>
-    <script src="${DOCS_PATH}/start.js"></script>
+    <script src="${address('swagger-ui-bundle.js')}"></script>
+    <script src="${address('start.js')}"></script>
   </body>
 </html>
 `;
-
-export const START_SCRIPT = `SwaggerUIBundle({
-  url: '${DOCUMENT_PATH}',
-  dom_id: '#swagger-ui',
-  deepLinking: true,
-  displayRequestDuration: true,
-  filter: true,
-  persistAuthorization: false,
-  tryItOutEnabled: true,
-  validatorUrl: null,
-});
-`;
-
-interface PagePart {
-  readonly content: () => string | Blob;
-  readonly type: string;
+  return { html: new KeptAnswer(html, 'text/html; charset=utf-8'), parts };
 }
-
-/** The parts of the page, by file name. */
-export const PAGE_PARTS: ReadonlyMap<string, PagePart> = new Map([
-  ['swagger-ui-bundle.js', { content: () => Bun.file(bundle), type: 'text/javascript; charset=utf-8' }],
-  ['swagger-ui.css', { content: () => Bun.file(styles), type: 'text/css; charset=utf-8' }],
-  ['favicon.png', { content: () => Bun.file(favicon), type: 'image/png' }],
-  ['start.js', { content: () => START_SCRIPT, type: 'text/javascript; charset=utf-8' }],
-]);

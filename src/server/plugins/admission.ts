@@ -1,14 +1,15 @@
 /**
  * Who may come in: credentials, then one token of the caller's bucket, then the permission that the route asks
  * for. It decides before a body is read, so strangers learn nothing about bodies. Callers without valid credentials
- * draw from the bucket of their address, so that guessing is limited as well.
+ * draw from the bucket of their address, so that guessing is limited as well; callers of hooks, which need none, from
+ * another one, so that neither uses up the other.
  */
 
 import { Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { Forbidden, TooManyRequests, Unauthorized } from '@/platform/errors/problem.ts';
 import { bucketAddress } from '@/platform/http/address.ts';
-import { type Access, contextOf, type RequestContext } from '@/platform/http/context.ts';
+import { type Access, contextOf, isOpen, type RequestContext } from '@/platform/http/context.ts';
 import { DEFAULT_ACCESS, type RouteTable } from '@/platform/http/routes.ts';
 import type { Permissions } from '@/platform/identity/permissions.ts';
 import type { Principal } from '@/platform/identity/principal.ts';
@@ -25,6 +26,9 @@ interface Bucket {
   readonly capacity: number;
   readonly windowSeconds: number;
 }
+
+/** Whose bucket: a user's, an address's, or what an address has for hooks. */
+type Scope = 'user' | 'address' | 'hook';
 
 export interface AdmissionOptions {
   readonly config: LiveConfig;
@@ -48,33 +52,58 @@ export class Admission {
     this.limited = options.metrics.counter('ao_rate_limited_total', {
       help: 'Requests refused with 429 by a request limit.',
       labels: ['scope'],
-      initial: [{ scope: 'user' }, { scope: 'address' }],
+      initial: [{ scope: 'user' }, { scope: 'address' }, { scope: 'hook' }],
     });
   }
 
   /** Throws 401, 429 or 403. Asked again about an admitted request, it says yes without taking a second token. */
   async admit(context: RequestContext, request: Request, route: string, access: Access): Promise<void> {
     if (access === 'public' || context.admitted) return;
-    const principal = await this.identify(context, request, route);
-    context.principal = principal;
-    await this.take(context, request, route, principal);
-    if (access !== 'authenticated' && !this.options.permissions.may(principal.role, access)) {
-      throw new Forbidden(
-        `This needs the permission ${access}, which the role ${principal.role} does not have.`,
-      );
+    if (isOpen(access)) {
+      await this.take(context, request, route, null, 'hook');
+    } else {
+      const principal = await this.identify(context, request, route);
+      context.principal = principal;
+      await this.take(context, request, route, principal);
+      if (access !== 'authenticated' && !this.options.permissions.may(principal.role, access)) {
+        throw new Forbidden(
+          `This needs the permission ${access}, which the role ${principal.role} does not have.`,
+        );
+      }
     }
     context.admitted = true;
+    context.access = access;
+  }
+
+  /**
+   * Whether the credentials of an admitted request still prove what they did: the same user in the same role, who may do the
+   * same. Takes no token. Rejects when that cannot be found out.
+   */
+  async stillAdmits({ principal, access = 'public' }: RequestContext, request: Request): Promise<boolean> {
+    if (!principal || isOpen(access)) return true;
+    try {
+      const { id, role } = await this.authenticate(request);
+      const may = access === 'authenticated' || this.options.permissions.may(role, access);
+      return may && id === principal.id && role === principal.role;
+    } catch (error) {
+      if (error instanceof Unauthorized) return false;
+      throw error;
+    }
+  }
+
+  private async authenticate(request: Request): Promise<Principal> {
+    const { config, authenticator, anonymousOperator } = this.options;
+    if (!config.current.auth.enabled) return anonymousOperator;
+    const authorization = request.headers.get('authorization');
+    const apiKey = authorization === null ? request.headers.get('x-api-key') : null;
+    const principal = await authenticator.authenticate({ authorization, apiKey });
+    if (principal) return principal;
+    throw new Unauthorized('Log in and send "Authorization: Bearer …", or send an API key in X-API-Key.');
   }
 
   private async identify(context: RequestContext, request: Request, route: string): Promise<Principal> {
-    const { config, authenticator, anonymousOperator } = this.options;
-    if (!config.current.auth.enabled) return anonymousOperator;
     try {
-      const authorization = request.headers.get('authorization');
-      const apiKey = authorization === null ? request.headers.get('x-api-key') : null;
-      const principal = await authenticator.authenticate({ authorization, apiKey });
-      if (principal) return principal;
-      throw new Unauthorized('Log in and send "Authorization: Bearer …", or send an API key in X-API-Key.');
+      return await this.authenticate(request);
     } catch (error) {
       if (error instanceof Unauthorized) await this.take(context, request, route, null);
       throw error;
@@ -86,18 +115,18 @@ export class Admission {
     request: Request,
     route: string,
     principal: Principal | null,
+    scope: Scope = principal?.id ? 'user' : 'address',
   ): Promise<void> {
     if (!this.options.config.current.rate_limit.enabled) return;
     const policy = this.policies.of(request.method, route, principal?.role ?? null);
-    const user = principal?.id ?? null;
-    const whose = user === null ? `address:${bucketAddress(context.address)}` : `user:${user}`;
+    const whose = scope === 'user' ? principal?.id : bucketAddress(context.address);
     const { allowed, remaining, retryAfterMs } = await this.options.buckets.take({
-      key: `${whose}${policy.keySuffix}`,
+      key: `${scope}:${whose}${policy.keySuffix}`,
       capacity: policy.capacity,
       windowSeconds: policy.windowSeconds,
     });
     if (!allowed) {
-      this.limited.inc({ scope: user === null ? 'address' : 'user' });
+      this.limited.inc({ scope });
       const detail = `The limit of ${policy.capacity} requests in ${policy.windowSeconds} s is used up.`;
       throw new TooManyRequests(detail, waitSeconds(retryAfterMs), policy);
     }

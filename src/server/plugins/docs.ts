@@ -1,46 +1,62 @@
 /** The OpenAPI document, and Swagger UI over it from inside the binary. Open to everybody, as the API's face. */
 import { Type } from '@sinclair/typebox';
-import { type AnyElysia, Elysia } from 'elysia';
+import { Elysia } from 'elysia';
 import { NotFound } from '@/platform/errors/problem.ts';
 import { accessControl } from '@/platform/http/access.ts';
-import { openApiDocument } from '@/server/docs/document.ts';
-import { DOCS_PATH, DOCUMENT_PATH, PAGE, PAGE_PARTS, PAGE_POLICY } from '@/server/docs/page.ts';
-
-interface DocsOptions {
-  /** The routes to describe, without the plugins that would act on requests. */
-  readonly routes: AnyElysia;
-  readonly version: string;
-}
+import { type DocumentOptions, openApiDocument } from '@/server/docs/document.ts';
+import { KeptAnswer } from '@/server/docs/kept_answer.ts';
+import { DOCS_PATH, DOCUMENT_PATH, openPage, PAGE_POLICY } from '@/server/docs/page.ts';
 
 const HIDDEN = { access: 'public', detail: { hide: true } } as const;
-/** The files change with the version of the server only, which is part of no path: ask again after a day. */
-const KEPT = 'public, max-age=86400';
+/** Kept, but asked for again before each use. */
+const ASK = { 'cache-control': 'no-cache' };
+/** Whoever names the hash of a part gets that very part for as long as there are caches. */
+const FOREVER = { 'cache-control': 'public, max-age=31536000, immutable' };
+const POLICY = { 'content-security-policy': PAGE_POLICY };
 
-export function docs({ routes, version }: DocsOptions) {
-  let document: Promise<string> | null = null;
+export function docs(options: DocumentOptions) {
+  let document: Promise<KeptAnswer> | null = null;
+  let page: ReturnType<typeof openPage> | null = null;
+  const opened = () => {
+    page ??= openPage();
+    return page;
+  };
   return new Elysia({ name: 'docs' })
     .use(accessControl)
     .get(
-      DOCUMENT_PATH,
-      async () => {
-        document ??= openApiDocument(routes, version).then((made) => JSON.stringify(made));
-        return new Response(await document, { headers: { 'content-type': 'application/json' } });
+      '/',
+      ({ request, set }) => {
+        set.headers.vary = 'accept';
+        if (/\btext\/html\b/i.test(request.headers.get('accept') ?? '')) {
+          return new Response(null, { status: 302, headers: { location: DOCS_PATH } });
+        }
+        return {
+          name: 'automation-orchestrator',
+          docs: DOCS_PATH,
+          openapi: DOCUMENT_PATH,
+          health: '/health',
+        };
       },
       HIDDEN,
     )
-    .get(DOCS_PATH, () => answer(PAGE, 'text/html; charset=utf-8', 'no-cache'), HIDDEN)
+    .get(
+      DOCUMENT_PATH,
+      async ({ request }) => {
+        document ??= openApiDocument(options).then(
+          (made) => new KeptAnswer(JSON.stringify(made), 'application/json'),
+        );
+        return (await document).to(request, ASK);
+      },
+      HIDDEN,
+    )
+    .get(DOCS_PATH, async ({ request }) => (await opened()).html.to(request, { ...ASK, ...POLICY }), HIDDEN)
     .get(
       `${DOCS_PATH}/:file`,
-      ({ params }) => {
-        const part = PAGE_PARTS.get(params.file);
+      async ({ request, params, query }) => {
+        const part = (await opened()).parts.get(params.file);
         if (!part) throw new NotFound(`The documentation has no file ${JSON.stringify(params.file)}.`);
-        return answer(part.content(), part.type, KEPT);
+        return part.to(request, { ...(query.v === part.hash ? FOREVER : ASK), ...POLICY });
       },
       { ...HIDDEN, params: Type.Object({ file: Type.String() }) },
     );
 }
-
-const answer = (content: string | Blob, type: string, cacheControl: string): Response =>
-  new Response(content, {
-    headers: { 'content-type': type, 'cache-control': cacheControl, 'content-security-policy': PAGE_POLICY },
-  });

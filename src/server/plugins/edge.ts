@@ -7,6 +7,7 @@ import { Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
 import { clientAddress } from '@/platform/http/address.ts';
 import { type Access, type RequestContext, setContext } from '@/platform/http/context.ts';
+import type { OpenStreams } from '@/platform/http/open_streams.ts';
 import type { Principal } from '@/platform/identity/principal.ts';
 import type { UntrustedProxy } from '@/platform/ipc/messages.ts';
 import type { Logger } from '@/platform/log/log.ts';
@@ -22,6 +23,8 @@ interface EdgeOptions {
   readonly peerOf: (request: Request) => string | null;
   /** Decides on a request: see `admission.ts`. */
   readonly admit: (context: RequestContext, request: Request, route: string, access: Access) => Promise<void>;
+  readonly stillAdmits: (context: RequestContext, request: Request) => Promise<boolean>;
+  readonly streams: OpenStreams;
 }
 
 /** By which a proxy names the client; only the first is ever believed. */
@@ -48,6 +51,7 @@ class EdgeContext implements RequestContext {
   readonly startedAt = performance.now();
   principal: Principal | null = null;
   admitted = false;
+  access: Access = 'public';
   route: string | null = null;
   private knownLog: Logger | null = null;
   knownAddress: string | null = null;
@@ -72,6 +76,14 @@ class EdgeContext implements RequestContext {
 
   admit(route: string, access: Access): Promise<void> {
     return this.options.admit(this, this.request, route, access);
+  }
+
+  get streams(): OpenStreams {
+    return this.options.streams;
+  }
+
+  stillAdmitted(): Promise<boolean> {
+    return this.options.stillAdmits(this, this.request);
   }
 }
 

@@ -1,17 +1,16 @@
 /**
- * What comes in is JSON that every store can keep faithfully, or it is refused: other content types, bad UTF-8, bodies
- * beyond the cap (announced or streamed), depths that break recursion, NUL, lone surrogates, and
- * numbers too large to be exact. Runs after admission.
+ * What comes in is what the route declares to take, or it is refused: other media types, bodies beyond the cap (announced
+ * or streamed), bad UTF-8, and JSON or forms that no store could keep faithfully: depths that break recursion,
+ * NUL, lone surrogates, numbers too large to be exact. Bytes and streams reach their handler untouched. Runs after
+ * admission.
  */
 import { Elysia } from 'elysia';
 import type { LiveConfig } from '@/platform/config/schema.ts';
-import {
-  InvalidRequest,
-  MalformedRequest,
-  PayloadTooLarge,
-  UnsupportedMediaType,
-} from '@/platform/errors/problem.ts';
-import type { RouteTable } from '@/platform/http/routes.ts';
+import { InvalidRequest, MalformedRequest, UnsupportedMediaType } from '@/platform/errors/problem.ts';
+import { capped, gunzipped, keepBytes, keepStream, readUpTo, tooLarge } from '@/platform/http/body.ts';
+import { parseForm } from '@/platform/http/form.ts';
+import { ANY_TYPE, type RouteInput } from '@/platform/http/input.ts';
+import type { RouteFacts, RouteTable } from '@/platform/http/routes.ts';
 import { assertFaithful, parseJson } from '@/platform/json/faithful.ts';
 
 interface InputOptions {
@@ -19,26 +18,18 @@ interface InputOptions {
   readonly routes: RouteTable;
 }
 
-const JSON_TYPE = 'application/json';
 const CHARSET = /^\s*charset\s*=\s*"?([^"\s]*)/i;
 const UTF8 = /^utf-?8$/i;
 
 export function input({ config, routes }: InputOptions) {
   return new Elysia({ name: 'input' })
     .onParse({ as: 'global' }, async ({ request, route }) => {
-      const cap = config.current.server.max_body_bytes;
+      const facts = routes.find(request.method, route);
+      const cap = facts?.input.cap ?? config.current.server.max_body_bytes;
       const length = request.headers.get('content-length');
       if (length !== null && Number(length) > cap) throw tooLarge(cap);
-      const wanted = routes.find(request.method, route)?.body ?? 'none';
-      if (wanted === 'none') return null;
-      if (request.body === null) {
-        if (wanted === 'optional') return undefined;
-        throw new MalformedRequest('The body is empty; a JSON document was expected.');
-      }
-      assertJson(request.headers);
-      const body = parseJson(length === null ? await readUpTo(request, cap) : await request.bytes());
-      assertFaithful(body);
-      return body;
+      if (!facts || facts.input.kind === 'none') return null;
+      return take(request, facts, cap);
     })
     .onTransform({ as: 'global' }, ({ request, route, query, params }) => {
       assertPlainAddress(request.url);
@@ -47,6 +38,48 @@ export function input({ config, routes }: InputOptions) {
       coerce(query, integers.query);
       coerce(params as Record<string, unknown>, integers.params);
     });
+}
+
+/** What Elysia is to have as the body. Undefined for none, which the schema allows; null for one that lies elsewhere. */
+async function take(request: Request, { input, integers }: RouteFacts, cap: number): Promise<unknown> {
+  const { body, headers } = request;
+  if (body !== null) assertTaken(headers, input);
+  switch (input.kind) {
+    case 'bytes':
+      keepBytes(request, body === null ? new Uint8Array() : await wholeOf(request, body, cap));
+      return null;
+    case 'stream':
+      keepStream(request, streamOf(body, headers, cap));
+      return null;
+    case 'form': {
+      const form = parseForm(body === null ? new Uint8Array() : await wholeOf(request, body, cap));
+      assertFaithful(form);
+      coerce(form, integers.form);
+      return form;
+    }
+    default: {
+      if (body === null) {
+        if (input.optional) return undefined;
+        throw new MalformedRequest('The body is empty; a JSON document was expected.');
+      }
+      const value = parseJson(await wholeOf(request, body, cap));
+      assertFaithful(value);
+      return value;
+    }
+  }
+}
+
+/** An announced length was held against the cap already, and Bun holds the client to it. */
+const wholeOf = (request: Request, body: ReadableStream<Uint8Array>, cap: number): Promise<Uint8Array> =>
+  request.headers.has('content-length') ? request.bytes() : readUpTo(body, cap);
+
+function streamOf(
+  body: ReadableStream<Uint8Array> | null,
+  headers: Headers,
+  cap: number,
+): ReadableStream<Uint8Array> {
+  if (body === null) return new Blob([]).stream();
+  return codingOf(headers) === 'identity' ? capped(body, cap) : gunzipped(body, cap);
 }
 
 /** Throws 422 for a query of which a part would be guessed or lost: bad encodings, NUL, parameters given twice. */
@@ -74,39 +107,30 @@ function queryFault(query: string): string | null {
   }
 }
 
-/** Throws 415 for all but JSON in UTF-8 as it is: anything else would be read as what it is not. */
-function assertJson(headers: Headers): void {
+const codingOf = (headers: Headers): string =>
+  headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity';
+
+/** Throws 415 for a media type or coding that the route does not take: it would be read as what it is not. */
+function assertTaken(headers: Headers, { kind, types, encodings }: RouteInput): void {
   const type = headers.get('content-type') ?? '';
-  if (type !== JSON_TYPE) {
+  if (type !== types[0]) {
     const [essence = '', ...parameters] = type.split(';');
-    if (essence.trim().toLowerCase() !== JSON_TYPE) {
-      throw new UnsupportedMediaType('Send the body as application/json.');
+    if (!types.includes(ANY_TYPE) && !types.includes(essence.trim().toLowerCase())) {
+      throw new UnsupportedMediaType(`Send the body as ${types.join(' or ')}.`, {
+        headers: { accept: types.join(', ') },
+      });
     }
     const charset = parameters.map((each) => CHARSET.exec(each)?.[1]).find((found) => found !== undefined);
-    if (charset !== undefined && !UTF8.test(charset)) {
-      throw new UnsupportedMediaType('Send the body in UTF-8, which is the only encoding of JSON.');
+    if (charset !== undefined && !UTF8.test(charset) && (kind === 'json' || kind === 'form')) {
+      throw new UnsupportedMediaType('Send the body in UTF-8, the only encoding that is read here.');
     }
   }
-  const coding = headers.get('content-encoding');
-  if (coding !== null && coding.trim().toLowerCase() !== 'identity') {
-    throw new UnsupportedMediaType('Send the body uncompressed.', {
-      headers: { 'accept-encoding': 'identity' },
-    });
-  }
-}
-
-const tooLarge = (cap: number) => new PayloadTooLarge(`The body is larger than ${cap} bytes.`);
-
-/** A body of unannounced length, chunk by chunk, so that no more than the cap is ever held. */
-async function readUpTo(request: Request, cap: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > cap) throw tooLarge(cap);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  const coding = codingOf(headers);
+  if (coding === 'identity' || encodings.some((each) => each === coding)) return;
+  const possible = [...encodings, 'identity'];
+  throw new UnsupportedMediaType(`Send the body ${encodings.length > 0 ? 'in gzip or ' : ''}uncompressed.`, {
+    headers: { 'accept-encoding': possible.join(', ') },
+  });
 }
 
 /** Addresses hold text: whole numbers become numbers where the schema wants them. The schema judges the rest. */

@@ -23,10 +23,10 @@ const setSchedule = ({ config }: AuditFixture, backup_schedule: string | null): 
 test('makes backups by the clock, once for all workers, and keeps as many as configured', async () => {
   await using fixture = auditOver(await open(), { backup_schedule: EVERY_SECOND, backup_keep: 1 });
   const schedules = [scheduleOver(fixture), scheduleOver(fixture), scheduleOver(fixture)];
-  for (const schedule of schedules) schedule.start();
+  for (const schedule of schedules) schedule.job.start();
   const made = () => fixture.audit.events({ limit: 100, action: 'audit.backup_created' });
   await until(async () => (await made()).events.length >= 2);
-  for (const schedule of schedules) await schedule.stop();
+  for (const schedule of schedules) await schedule.job.stop();
   const names = (await made()).events.map(({ target }) => target?.id ?? '');
   expect(names.filter((name) => /_\d{3}\.log/.test(name))).toEqual([]);
   expect(await fixture.backups.list()).toHaveLength(1);
@@ -36,12 +36,12 @@ test('makes backups by the clock, once for all workers, and keeps as many as con
 test('follows a schedule that changed while it runs', async () => {
   await using fixture = auditOver(await open());
   const schedule = scheduleOver(fixture);
-  schedule.start();
+  schedule.job.start();
   setSchedule(fixture, 'nonsense');
   await until(() => fixture.logged.includes('audit.backup_schedule is not a schedule'));
   setSchedule(fixture, EVERY_SECOND);
   await until(async () => (await fixture.backups.list()).length > 0);
-  await schedule.stop();
+  await schedule.job.stop();
 }, 15_000);
 
 test('says what is wrong with a schedule', () => {

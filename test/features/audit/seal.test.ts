@@ -60,19 +60,19 @@ forEachDatabase('sealing', (open) => {
   test('works in the background, one holder of the lease at a time', async () => {
     await using fixture = auditOver(await open());
     const other = fixture.otherSealer();
-    fixture.sealer.start();
-    other.start();
+    fixture.sealer.job.start();
+    other.job.start();
     await fixture.write(3);
     await until(async () => (await countUnsealed(fixture.db.read)) === 0);
-    await fixture.sealer.stop();
-    await other.stop();
+    await fixture.sealer.job.stop();
+    await other.job.stop();
     expect(await fixture.db.read.selectFrom('leases').selectAll().execute()).toEqual([]);
     expect(fixture.logged).toEqual([]);
   });
 
   test('renews its lease also after the clock was set back', async () => {
     await using fixture = auditOver(await open());
-    fixture.sealer.start();
+    fixture.sealer.job.start();
     await fixture.write(1);
     await until(async () => (await countUnsealed(fixture.db.read)) === 0);
     const restore = holdStill({
@@ -86,7 +86,7 @@ forEachDatabase('sealing', (open) => {
       expect(lease?.expires_at).toBeLessThan(Date.now());
     } finally {
       restore();
-      await fixture.sealer.stop();
+      await fixture.sealer.job.stop();
     }
   });
 

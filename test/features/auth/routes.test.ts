@@ -4,7 +4,7 @@ import { Elysia } from 'elysia';
 import { authRoutes } from '@/features/auth/routes.ts';
 import { userRoutes } from '@/features/auth/users_routes.ts';
 import { Forbidden, Unauthorized } from '@/platform/errors/problem.ts';
-import { type Access, contextOf, type RequestContext, setContext } from '@/platform/http/context.ts';
+import { type Access, contextOf, isOpen, type RequestContext, setContext } from '@/platform/http/context.ts';
 import { RouteTable } from '@/platform/http/routes.ts';
 import { problemOf } from '@/platform/http/thrown.ts';
 import { silentLogger } from '@/platform/log/log.ts';
@@ -20,7 +20,7 @@ function serve(auth: Auth) {
     const context = contextOf(request);
     const { headers } = request;
     const credentials = { authorization: headers.get('authorization'), apiKey: headers.get('x-api-key') };
-    if (access === 'public' || context.principal) return;
+    if (isOpen(access) || context.principal) return;
     context.principal = await auth.authenticator.authenticate(credentials);
     if (!context.principal) throw new Unauthorized('no credentials');
     if (access !== 'authenticated' && !PERMISSIONS.may(context.principal.role, access))

@@ -2,12 +2,13 @@ import { beforeEach, describe, expect, test } from 'bun:test';
 import { testConfig } from '@test/support/config.ts';
 import { forEachDatabase } from '@test/support/databases.ts';
 import { AuditLog } from '@/features/audit/service.ts';
+import type { LeadChange, LeadListener } from '@/features/leads/listener.ts';
 import type { Lead, LeadInput } from '@/features/leads/schema.ts';
-import { type LeadListener, LeadService } from '@/features/leads/service.ts';
+import { LeadService } from '@/features/leads/service.ts';
 import type { Database } from '@/platform/db/database.ts';
 import { Conflict, InvalidRequest, NotFound, PreconditionFailed } from '@/platform/errors/problem.ts';
 import { Idempotency, type KeyedRequest } from '@/platform/idempotency/idempotency.ts';
-import type { Actor } from '@/platform/identity/principal.ts';
+import { type Actor, systemActor } from '@/platform/identity/principal.ts';
 import { holdStill } from '@/platform/time/clock.ts';
 
 const ACTOR: Actor = { type: 'user', id: 'u1', name: 'grace', requestId: 'r1', address: '192.0.2.1' };
@@ -23,7 +24,7 @@ forEachDatabase('leads', (open) => {
   let db: Database;
   let leads: LeadService;
   let idempotency: Idempotency;
-  let heard: Lead[];
+  let heard: LeadChange[];
   let woken: number;
   let refuse: boolean;
 
@@ -33,8 +34,8 @@ forEachDatabase('leads', (open) => {
     woken = 0;
     refuse = false;
     const listener: LeadListener = {
-      created: async (_trx, lead) => {
-        heard.push(lead);
+      changed: async (_trx, change) => {
+        heard.push(change);
         if (refuse) throw new Error('no room for work');
       },
       committed: () => {
@@ -53,8 +54,26 @@ forEachDatabase('leads', (open) => {
     const lead = await create({ email: ' Ada@Example.com ', company: '  Engines ', phone: '  ' });
     expect(lead).toMatchObject({ email: 'ada@example.com', company: 'Engines', phone: null, version: 1 });
     expect(await leads.get(lead.id)).toEqual(lead);
-    expect(heard).toEqual([lead]);
+    expect(heard).toMatchObject([{ kind: 'created', leadId: lead.id, lead, runId: null }]);
     expect(woken).toBe(1);
+  });
+
+  test('tell of every change inside its transaction, and wake once for each commit', async () => {
+    const { id } = await create({ email: 'a@example.com' });
+    const patched = await leads.patch(ACTOR, id, { phone: '1' }, null);
+    await leads.patch(ACTOR, id, { phone: '1' }, null);
+    refuse = true;
+    await expect(leads.patch(ACTOR, id, { phone: '2' }, null)).rejects.toThrow('no room');
+    expect(await leads.get(id)).toEqual(patched);
+    refuse = false;
+    await leads.remove(ACTOR, id, null);
+    expect(heard.map(({ kind, lead }) => [kind, lead?.phone])).toEqual([
+      ['created', null],
+      ['updated', '1'],
+      ['updated', '2'],
+      ['removed', undefined],
+    ]);
+    expect(woken).toBe(4);
   });
 
   test('do not exist when the work they start cannot be stored', async () => {
@@ -164,7 +183,7 @@ forEachDatabase('leads', (open) => {
 
   test('take what a run writes back in the transaction of its checkpoint', async () => {
     const { id } = await create({ email: 'a@example.com' });
-    const system: Actor = { type: 'system', id: null, name: 'run', requestId: null, address: null };
+    const system = systemActor('run', 'run-1');
     await db.write((trx) =>
       leads.updateFromRun(trx, system, id, { crm_id: '4711', fields: { source: 'crm' } }),
     );

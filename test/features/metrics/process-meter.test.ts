@@ -1,6 +1,7 @@
 import { afterEach, expect, jest, test } from 'bun:test';
 import { temporaryFolder } from '@test/support/folder.ts';
 import { ProcessMeter } from '@/features/metrics/process_meter.ts';
+import { silentLogger } from '@/platform/log/log.ts';
 import { openMetrics } from '@/platform/metrics/store.ts';
 
 afterEach(() => void jest.useRealTimers());
@@ -17,7 +18,7 @@ function meter() {
     metrics.close();
     folder.remove();
   };
-  return { meter: new ProcessMeter(metrics), figure, [Symbol.dispose]: close };
+  return { meter: new ProcessMeter({ metrics, log: silentLogger }), figure, [Symbol.dispose]: close };
 }
 
 /** Keeps the processor busy until this process has used so much of it. */
@@ -28,8 +29,10 @@ function work(milliseconds: number): void {
 
 test('a process measures its memory, files and processor time as soon as it starts', async () => {
   using measured = meter();
-  measured.meter.start();
-  measured.meter.stop();
+  jest.useFakeTimers();
+  measured.meter.job.start();
+  jest.advanceTimersByTime(0);
+  await measured.meter.job.stop();
   const { rss } = process.memoryUsage();
   expect(await measured.figure('process_resident_memory_bytes')).toBeWithin(rss / 4, rss * 4);
   expect(await measured.figure('ao_process_heap_bytes')).toBeGreaterThan(0);
@@ -56,13 +59,14 @@ test('it measures again while it runs, and no more when it was stopped', async (
   using measured = meter();
   const processorTime = () => measured.figure('process_cpu_seconds_total');
   jest.useFakeTimers();
-  measured.meter.start();
+  measured.meter.job.start();
+  jest.advanceTimersByTime(0);
   const first = await processorTime();
   work(5);
   jest.advanceTimersByTime(5_000);
   const second = await processorTime();
   expect(second).toBeGreaterThan(first);
-  measured.meter.stop();
+  await measured.meter.job.stop();
   work(5);
   jest.advanceTimersByTime(5_000);
   expect(await processorTime()).toBe(second);

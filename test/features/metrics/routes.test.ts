@@ -8,6 +8,7 @@ import { metricsRoutes } from '@/features/metrics/routes.ts';
 import type { MetricsAnswer } from '@/features/metrics/schema.ts';
 import { MetricsService } from '@/features/metrics/service.ts';
 import { accessControl } from '@/platform/http/access.ts';
+import { silentLogger } from '@/platform/log/log.ts';
 import type { Metrics } from '@/platform/metrics/instruments.ts';
 
 const FLEET = {
@@ -22,6 +23,7 @@ const live = { current: testConfig({ rate_limit: { max_requests: 77 } }) };
 
 const routes = (metrics: Metrics) => {
   const metricsService = new MetricsService({
+    log: silentLogger,
     metrics,
     config: live,
     fleet: () => FLEET,

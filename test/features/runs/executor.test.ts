@@ -429,6 +429,12 @@ forEachDatabase('the run executor', (open) => {
     const lead = await e.leads.get(id);
     expect(lead?.crm_id).toBe('4711');
     expect(lead?.custom_fields).toEqual({ crm: '4711' });
+    const { changes } = await e.leads.timeline(id, { limit: 10 });
+    expect(changes.map(({ kind, run_id, changes }) => [kind, run_id, Object.keys(changes)])).toEqual([
+      ['updated', done.id, ['custom_fields']],
+      ['updated', done.id, ['crm_id']],
+      ['created', null, ['email']],
+    ]);
     expect(crm.calls.map(({ path }) => path)).toEqual([
       '/contacts/ada%2Bx%40example.com',
       '/contacts/ada%2Bx%40example.com',

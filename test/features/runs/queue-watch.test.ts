@@ -53,9 +53,9 @@ forEachDatabase('the watch over the queue', (open) => {
 
   test('looks by itself until it is stopped', async () => {
     const { queue, lines, watches } = workers(await open(), 2);
-    for (const watch of watches) watch.start();
+    for (const watch of watches) watch.job.start();
     queue.depth = 20;
     await until(() => lines.length === 1);
-    for (const watch of watches) watch.stop();
+    for (const watch of watches) await watch.job.stop();
   });
 });

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { temporaryFolder } from '@test/support/folder.ts';
-import { changedKeys, loadConfig, masked, maskedUrl } from '@/platform/config/load.ts';
+import { changedKeys, loadConfig } from '@/platform/config/load.ts';
+import { masked, maskedUrl } from '@/platform/config/masked.ts';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import { CONFIG } from '@/server/composition.ts';
 
@@ -94,8 +95,8 @@ describe('order: defaults < file < environment < flags', () => {
     expect(await load({}, { env })).toEqual(loadConfig(CONFIG, { env: {} }));
   });
 
-  test('variables hold JSON, or plain words where the key wants text', async () => {
-    const { redis, server, rate_limit, audit } = await load(
+  test('variables hold JSON, plain words where the key wants text, or a list of texts with commas', async () => {
+    const { redis, server, rate_limit, audit, outbound } = await load(
       {},
       {
         env: {
@@ -105,6 +106,7 @@ describe('order: defaults < file < environment < flags', () => {
           AO_REDIS__TLS: 'true',
           AO_SERVER__TRUSTED_PROXIES: '["10.0.0.0/8", "::1"]',
           AO_SERVER__DRAIN_SECONDS: '0.5',
+          AO_OUTBOUND__ALLOW_PRIVATE: '10.1.2.3, 192.168.0.0/16,',
           AO_RATE_LIMIT__ROLES: '{"admin": {"max_requests": 9, "window_seconds": 1}}',
           AO_AUDIT__BACKUP_SCHEDULE: '0 3 * * *',
         },
@@ -114,6 +116,7 @@ describe('order: defaults < file < environment < flags', () => {
     expect(server).toMatchObject({ trusted_proxies: ['10.0.0.0/8', '::1'], drain_seconds: 0.5 });
     expect(rate_limit.roles).toEqual({ admin: { max_requests: 9, window_seconds: 1 } });
     expect(audit.backup_schedule).toBe('0 3 * * *');
+    expect(outbound.allow_private).toEqual(['10.1.2.3', '192.168.0.0/16']);
   });
 
   test('other variables of ours are no configuration', async () => {
@@ -209,6 +212,17 @@ describe('refused, with the place and what would be right:', () => {
       { redis: { use_fake_redis: true, required: true } },
       '{file}:1:33: redis.required and redis.use_fake_redis exclude each other: the embedded Redis is not the one required',
     ],
+    ['a list for a section', { log: [] }, '{file}:1:2: log must be a section in { }, not a list'],
+    [
+      'a section for a list',
+      { server: { trusted_proxies: {} } },
+      '{file}:1:12: server.trusted_proxies must be a list in [ ], not a section',
+    ],
+    [
+      'a list for a section deep inside',
+      { rate_limit: { roles: [] } },
+      '{file}:1:16: rate_limit.roles must be a section in { }, not a list',
+    ],
     ['a list instead of a file', [1], '{file}: a configuration is an object in { }, not a list'],
     ['bad JSON', '{"a" 1}', '{file}:1:6: expected ":" after "a", found "1"'],
   ] as [string, unknown, string][])('%s', async (_, content, problem) => {
@@ -246,7 +260,7 @@ describe('refused, with the place and what would be right:', () => {
 
   test('a cron expression that is none', async () => {
     const said = await refusal({ audit: { backup_schedule: 'at three' } });
-    expect(said).toStartWith(one('{file}:1:11: audit.backup_schedule "at three" is no cron expression: '));
+    expect(said).toStartWith(one('{file}:1:11: audit.backup_schedule "at three" is not a cron expression: '));
   });
 
   test('a variable, by its name', async () => {
@@ -297,9 +311,48 @@ describe('refused, with the place and what would be right:', () => {
     expect(said).toContain('AO_REDIS__DB: redis.db must be');
   });
 
+  test('what does not fit, together with what is unsound in the rest', async () => {
+    const said = await refusal({
+      runs: { concurrency: 'many', retry_base_ms: 9, retry_max_ms: 5 },
+      server: { prot: 1, trusted_proxies: ['proxy'] },
+      redis: 'redis://db',
+    });
+    expect(said).toContain('runs.concurrency must be');
+    expect(said).toContain('runs.retry_base_ms must not be above runs.retry_max_ms');
+    expect(said).toContain('did you mean server.port?');
+    expect(said).toContain('"proxy" is neither an address nor a range');
+    expect(said).toContain('redis must be a section');
+    expect(said.split('\n')).toHaveLength(6);
+  });
+
+  test('nothing is derived from a default that stands in for a wrong value', async () => {
+    const said = await refusal({ runs: { retry_base_ms: 400_000, retry_max_ms: 'long' } });
+    expect(said).toStartWith(one('{file}:1:33: runs.retry_max_ms must be'));
+  });
+
+  test.each([
+    ['AO_RATE_LIMIT__ROLES', 'viewer', 'rate_limit.roles must be a section in { }, not a text'],
+    ['AO_RATE_LIMIT__ROLES', '{"viewer": 5', 'not valid JSON (column 13)'],
+    ['AO_REDIS__SENTINELS', 'a:1,b:2', 'redis.sentinels must be a list in [ ], not a text'],
+    ['AO_REDIS__SENTINELS', '[{"host":"a"}]', 'redis.sentinels.0.port is missing'],
+    ['AO_SERVER__TRUSTED_PROXIES', '["10.0.0.0/8"', 'not valid JSON (column 14)'],
+    ['AO_SERVER__TRUSTED_PROXIES', '{"a": 1}', 'server.trusted_proxies must be a list in [ ], not a section'],
+    ['AO_SERVER__TRUSTED_PROXIES', 'null', 'server.trusted_proxies must be a list in [ ], not null'],
+  ])('%s=%s, with an example of the right form', async (name, value, problem) => {
+    const said = await refusal({}, { env: { [name]: value } });
+    expect(said).toStartWith(one(`${name}: `));
+    expect(said).toContain(problem);
+    const [, example = ''] = / for example \w+=(.*)$/.exec(said) ?? [];
+    const env = { [name]: example.replace(/^'(.*)'$/, '$1') };
+    expect(await load({}, { env })).not.toEqual(loadConfig(CONFIG, { env: {} }));
+  });
+
   test.each([
     ['AO_RATE_LIMIT_MAX_REQUESTS', '5', 'did you mean AO_RATE_LIMIT__MAX_REQUESTS?'],
     ['AO_ADMIN_PASWORD', 'a long password', 'did you mean AO_ADMIN_PASSWORD?'],
+    ['AO_DATABASE_URL_FILE', '/run/url', 'did you mean AO_DATABASE__URL_FILE?'],
+    ['JWT_SECERT_FILE', '/run/secret', 'did you mean JWT_SECRET_FILE?'],
+    ['AO_SERVER__HOST_FILE', '/run/host', 'only secrets can be read from a file'],
     ['AO_ENV', 'prod', 'did you mean production?'],
     ['AO_ENV', 'Prodution', 'did you mean production?'],
   ])('a variable that is nearly one: %s=%s', async (name, value, said) => {
@@ -320,11 +373,11 @@ describe('refused, with the place and what would be right:', () => {
 describe('shown to people', () => {
   test('passwords are masked and the rest is as it is', () => {
     const env = { AO_REDIS__PASSWORD: 'hunter2', DATABASE_URL: 'postgres://ao:hunter2@db:5432/ao' };
-    const shown = masked(loadConfig(CONFIG, { env }));
+    const shown = masked(CONFIG, loadConfig(CONFIG, { env }));
     expect(JSON.stringify(shown)).not.toContain('hunter2');
     expect(shown.redis.password).toBe('[masked]');
     expect(shown.database.url).toBe('postgres://ao:[masked]@db:5432/ao');
-    expect(masked(loadConfig(CONFIG, { env: {} }))).toEqual(loadConfig(CONFIG, { env: {} }));
+    expect(masked(CONFIG, loadConfig(CONFIG, { env: {} }))).toEqual(loadConfig(CONFIG, { env: {} }));
   });
 
   test.each([

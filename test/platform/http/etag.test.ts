@@ -13,6 +13,7 @@ describe('If-None-Match', () => {
     ['W/"3"', true],
     ['"1", "3"', true],
     ['*', true],
+    ['"3-gzip"', true],
     ['"4"', false],
     ['3', false],
   ])('%s against version 3: %p', (header, expected) => {
@@ -24,6 +25,8 @@ describe('If-None-Match', () => {
 describe('If-Match', () => {
   test.each([
     ['"12"', [12]],
+    ['"12-gzip"', [12]],
+    ['"12-br"', []],
     ['"1", "2"', [1, 2]],
     ['W/"12"', []],
     ['"abc"', []],

@@ -25,7 +25,7 @@ export const leadUpdate = (leads: Pick<LeadService, 'updateFromRun'>) =>
           additionalProperties: false,
           minProperties: 1,
           description: 'With templates.',
-          examples: [{ source: 'campaign {{context.campaign}}', custom_fields: { stage: 'contacted' } }],
+          examples: [{ custom_fields: { stage: 'contacted', campaign: '{{context.campaign}}' } }],
         },
       ),
     },

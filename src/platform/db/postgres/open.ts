@@ -62,6 +62,20 @@ interface PostgresOptions {
   readonly log: Logger;
 }
 
+const FORM = 'postgres://user:password@host:port/name';
+
+/** What is wrong with a URL, as far as it can be told without connecting; null when nothing is. Never repeats it. */
+export function postgresUrlFault(url: string): string | null {
+  try {
+    new pg.Client({ connectionString: url });
+    return null;
+  } catch (error) {
+    // A file of certificates that the URL names; anything else may quote the URL.
+    if (error instanceof Error && 'path' in error) return `database.url: ${error.message}`;
+    return `database.url is not of the form ${FORM} (write special characters of the password as %40 for @, %2F for /)`;
+  }
+}
+
 /** Connects once, so that a wrong address or password is told at start-up. */
 export async function openPostgres({ url, poolSize, log }: PostgresOptions): Promise<Database> {
   const pool = new pg.Pool({
@@ -106,8 +120,8 @@ async function firstConnection(pool: pg.Pool, url: string): Promise<void> {
     await pool.query('select 1');
   } catch (error) {
     await pool.end();
-    const { hostname, port, pathname } = new URL(url);
-    const where = `${hostname || 'localhost'}:${port || '5432'}${pathname}`;
+    const { host, port, database } = new pg.Client({ connectionString: url });
+    const where = `${host}:${port}${database ? `/${database}` : ''}`;
     throw new CommandFailure(`the PostgreSQL database at ${where} does not answer: ${messageOf(error)}`, 1, {
       cause: error,
     });
