@@ -10,7 +10,7 @@ import { settlesWithin } from '@/platform/time/deadline.ts';
 import { dropNewConnections } from './syn_filter.ts';
 
 /** The parts of Elysia's app that listening needs. */
-export type ListeningApp = Pick<AnyElysia, 'fetch' | 'listen' | 'server'>;
+export type ListeningApp = Pick<AnyElysia, 'fetch' | 'server'>;
 
 interface ListenOptions {
   readonly host: string;
@@ -73,7 +73,8 @@ export class Listener {
   /** Opens the port, shared with the other workers. Throws when it cannot be had. */
   static open(app: ListeningApp, options: ListenOptions): Listener {
     const { host, port, maxBodyBytes, log } = options;
-    app.listen({
+    // Not by the app itself, which would go through all of its routes twice first, in a worker that is waited for.
+    const server = Bun.serve({
       hostname: host,
       port,
       reusePort: true,
@@ -82,9 +83,10 @@ export class Listener {
       // Bun's page for developers shows source code to whoever meets a bug.
       development: false,
       error: (error) => failure(log, error),
+      fetch: (request) => app.fetch(request),
     });
-    if (!app.server) throw new Error('the server did not start to listen');
-    return new Listener(app, app.server, options);
+    app.server = server;
+    return new Listener(app, server, options);
   }
 
   /** Resolves with the number of requests that were cut off because they did not end in time. */

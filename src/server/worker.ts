@@ -48,6 +48,8 @@ function serve(
     accessLines: output.gathered(),
     untrustedProxy: (sighting) => channel.say({ type: 'untrusted_proxy', ...sighting }),
   });
+  // The first request must not have to wait for it.
+  app.compile();
   let listener: Listener | null = null;
   let draining = false;
   channel.listen({

@@ -32,10 +32,14 @@ export function databaseUrlFault({ url, paths }: Pick<OpenOptions, 'url' | 'path
 }
 
 /** Throws CommandFailure when there is no such database or it does not answer. Runs no migration. */
-export function openDatabase(options: OpenOptions): Promise<Database> {
+export async function openDatabase(options: OpenOptions): Promise<Database> {
   const fault = databaseUrlFault(options);
   if (fault !== null) return Promise.reject(new CommandFailure(fault, 2));
   if (options.url.startsWith('sqlite:')) return openSqlite(options);
-  if (/^postgres(ql)?:\/\//.test(options.url)) return openPostgres(options);
-  return Promise.reject(new CommandFailure('database.url must start with sqlite: or postgres://', 2));
+  if (/^postgres(ql)?:\/\//.test(options.url)) {
+    // Its driver takes as long to load as a SQLite file to open.
+    const { openPostgres } = await import('./postgres/open.ts');
+    return openPostgres(options);
+  }
+  throw new CommandFailure('database.url must start with sqlite: or postgres://', 2);
 }

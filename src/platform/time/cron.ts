@@ -3,10 +3,13 @@ import { Cron } from 'croner';
 import { messageOf } from '@/platform/errors/problem.ts';
 import { now } from './clock.ts';
 
+/** UTC, said as an offset: a name of a time zone would load all of them, for 15 ms in every process. */
+const IN_UTC = { paused: true, utcOffset: 0 } as const;
+
 /** What is wrong with a cron expression, in words, or null. */
 export function scheduleFault(expression: string): string | null {
   try {
-    new Cron(expression, { paused: true, timezone: 'UTC' }).stop();
+    new Cron(expression, IN_UTC).stop();
     return null;
   } catch (error) {
     return messageOf(error);
@@ -23,7 +26,7 @@ export class CronTimes {
 
   /** Throws for what `scheduleFault` finds fault with. */
   constructor(expression: string) {
-    this.cron = new Cron(expression, { paused: true, timezone: 'UTC' });
+    this.cron = new Cron(expression, IN_UTC);
   }
 
   /** Milliseconds until it is due, 0 or less for now; infinite when it never is again. */
