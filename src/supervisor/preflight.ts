@@ -35,18 +35,18 @@ const dataFolder: Check = ({ paths }) => {
   return fault === null ? [] : [{ level: 'error', exitCode: 1, message: fault }];
 };
 
-const databaseUrl: Check = ({ config, paths }) => {
-  const fault = databaseUrlFault({ url: config.database.url, paths });
+const databaseUrl: Check = async ({ config, paths }) => {
+  const fault = await databaseUrlFault({ url: config.database.url, paths });
   return fault === null ? [] : [{ level: 'error', pointer: '/database/url', message: fault }];
 };
 
 /** A server with a database looks at the password no more: only where there surely is none, it refuses for it. */
-const firstAdmin: Check = ({ config, environment, paths }) => {
+const firstAdmin: Check = async ({ config, environment, paths }) => {
   if (environment.adminPassword === undefined) return [];
   const fault = firstPasswordFault(environment.adminPassword, config);
   if (fault === null) return [];
   const { url } = config.database;
-  const located = url.startsWith('sqlite:') && databaseUrlFault({ url, paths }) === null;
+  const located = url.startsWith('sqlite:') && (await databaseUrlFault({ url, paths })) === null;
   if (located && !existsSync(filePath({ url, paths }))) {
     return [{ level: 'error', message: `AO_ADMIN_PASSWORD ${fault}` }];
   }

@@ -3,7 +3,6 @@ import type { DataPaths } from '@/platform/config/paths.ts';
 import { CommandFailure, messageOf } from '@/platform/errors/problem.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import type { Database } from './database.ts';
-import { openPostgres, postgresUrlFault } from './postgres/open.ts';
 import { filePath, openSqlite } from './sqlite/open.ts';
 
 interface OpenOptions {
@@ -20,9 +19,15 @@ interface OpenOptions {
   readonly turns?: 'server' | 'local';
 }
 
+/** Only where it is wanted: its driver takes as long to load as a SQLite file to open. */
+const postgres = () => import('./postgres/open.ts');
+
 /** What is wrong with the address of a database, before anything is opened; null when nothing is. */
-export function databaseUrlFault({ url, paths }: Pick<OpenOptions, 'url' | 'paths'>): string | null {
-  if (!url.startsWith('sqlite:')) return postgresUrlFault(url);
+export async function databaseUrlFault({
+  url,
+  paths,
+}: Pick<OpenOptions, 'url' | 'paths'>): Promise<string | null> {
+  if (!url.startsWith('sqlite:')) return (await postgres()).postgresUrlFault(url);
   try {
     filePath({ url, paths });
     return null;
@@ -33,13 +38,9 @@ export function databaseUrlFault({ url, paths }: Pick<OpenOptions, 'url' | 'path
 
 /** Throws CommandFailure when there is no such database or it does not answer. Runs no migration. */
 export async function openDatabase(options: OpenOptions): Promise<Database> {
-  const fault = databaseUrlFault(options);
-  if (fault !== null) return Promise.reject(new CommandFailure(fault, 2));
+  const fault = await databaseUrlFault(options);
+  if (fault !== null) throw new CommandFailure(fault, 2);
   if (options.url.startsWith('sqlite:')) return openSqlite(options);
-  if (/^postgres(ql)?:\/\//.test(options.url)) {
-    // Its driver takes as long to load as a SQLite file to open.
-    const { openPostgres } = await import('./postgres/open.ts');
-    return openPostgres(options);
-  }
+  if (/^postgres(ql)?:\/\//.test(options.url)) return (await postgres()).openPostgres(options);
   throw new CommandFailure('database.url must start with sqlite: or postgres://', 2);
 }
