@@ -18,10 +18,13 @@ const rank = (role: Role): number => ROLES.indexOf(role);
 /** The one table of permissions, out of what the features bring. */
 export class Permissions {
   private readonly lowest: ReadonlyMap<Permission, Role>;
+  private readonly byRole: ReadonlyMap<Role, readonly Permission[]>;
 
   constructor(grants: readonly Grants[]) {
     const all = [...grants, PLATFORM].flatMap((each) => Object.entries(each) as [Permission, Role][]);
     this.lowest = new Map(all.sort(([, a], [, b]) => rank(b) - rank(a)));
+    const of = (role: Role) => [...this.lowest.keys()].filter((permission) => this.may(role, permission));
+    this.byRole = new Map(ROLES.map((role) => [role, of(role)]));
   }
 
   /** Whether a role includes a permission. */
@@ -32,7 +35,7 @@ export class Permissions {
 
   /** The permissions of a role; those that every role has come first. */
   of(role: Role): Permission[] {
-    return [...this.lowest.keys()].filter((permission) => this.may(role, permission));
+    return [...(this.byRole.get(role) ?? [])];
   }
 
   knows(permission: string): boolean {

@@ -82,28 +82,29 @@ export class Admission {
   async stillAdmits({ principal, access = 'public' }: RequestContext, request: Request): Promise<boolean> {
     if (!principal || isOpen(access)) return true;
     try {
-      const { id, role } = await this.authenticate(request);
-      const may = access === 'authenticated' || this.options.permissions.may(role, access);
-      return may && id === principal.id && role === principal.role;
+      const now = await this.authenticate(request);
+      if (now?.id !== principal.id || now.role !== principal.role) return false;
+      return access === 'authenticated' || this.options.permissions.may(now.role, access);
     } catch (error) {
       if (error instanceof Unauthorized) return false;
       throw error;
     }
   }
 
-  private async authenticate(request: Request): Promise<Principal> {
+  /** Null without credentials. Not async itself: every request passes here, and each wait costs. */
+  private authenticate(request: Request): Promise<Principal | null> {
     const { config, authenticator, anonymousOperator } = this.options;
-    if (!config.current.auth.enabled) return anonymousOperator;
+    if (!config.current.auth.enabled) return Promise.resolve(anonymousOperator);
     const authorization = request.headers.get('authorization');
     const apiKey = authorization === null ? request.headers.get('x-api-key') : null;
-    const principal = await authenticator.authenticate({ authorization, apiKey });
-    if (principal) return principal;
-    throw new Unauthorized('Log in and send "Authorization: Bearer …", or send an API key in X-API-Key.');
+    return authenticator.authenticate({ authorization, apiKey });
   }
 
   private async identify(context: RequestContext, request: Request, route: string): Promise<Principal> {
     try {
-      return await this.authenticate(request);
+      const principal = await this.authenticate(request);
+      if (principal) return principal;
+      throw new Unauthorized('Log in and send "Authorization: Bearer …", or send an API key in X-API-Key.');
     } catch (error) {
       if (error instanceof Unauthorized) await this.take(context, request, route, null);
       throw error;
