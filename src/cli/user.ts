@@ -167,7 +167,7 @@ export const userCommands: readonly Command[] = [
     'deactivate',
     'Lock a user out, without deleting anything.',
     'Ends the access tokens of the user for good and suspends their API keys. The last active admin stays active.',
-    'is deactivated: neither password nor keys work',
+    'is deactivated: neither the password nor API keys work',
   ),
   change(
     'activate',

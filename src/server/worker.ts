@@ -97,7 +97,7 @@ async function drain(
   const { drain_seconds, shutdown_grace_seconds } = worker.core.config.current.server;
   const drainMs = drain_seconds * 1_000;
   const graceMs = shutdown_grace_seconds * 1_000;
-  const disorder = (error: unknown): void => log.error('worker could not leave in good order', { error });
+  const disorder = (error: unknown): void => log.error('worker could not shut down cleanly', { error });
   if (listener) {
     for (const { leaving } of worker.opened) leaving?.();
     // What goes wrong with one must not cut the other short.
@@ -105,7 +105,7 @@ async function drain(
       listener.drain({ drainMs, graceMs }),
       worker.stopJobs(drainMs + graceMs).catch(disorder),
     ]);
-    if (cutOff > 0) log.warn('requests cut off at shutdown', { requests: cutOff });
+    if (cutOff > 0) log.warn('requests were cut off at shutdown', { requests: cutOff });
   }
   await worker.close().catch(disorder);
   leave(channel);
@@ -122,10 +122,10 @@ function leave(channel: SupervisorChannel): never {
  */
 function reportBugs(log: Logger): void {
   process.on('uncaughtException', (error) => {
-    log.error('worker ends after an error that nobody handled', { error });
+    log.error('worker exits after an unhandled error', { error });
     process.exit(1);
   });
   process.on('unhandledRejection', (error) => {
-    log.error('an error that nobody handled', { error });
+    log.error('unhandled error', { error });
   });
 }

@@ -9,7 +9,7 @@ export function reportedExitCode(error: unknown, log: Logger, dataDir: string): 
     return error.exitCode;
   }
   if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
-    log.error(`there is no room left on the disk of the data folder ${dataDir}`, { exit_code: 1 });
+    log.error(`there is no space left on the disk of the data folder ${dataDir}`, { exit_code: 1 });
     return 1;
   }
   log.error('the server failed', { error, exit_code: 1 });

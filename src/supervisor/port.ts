@@ -14,7 +14,7 @@ const RETRY_MS = 50;
 const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is taken by another process',
   EACCES: 'this user may not open the port',
-  EADDRNOTAVAIL: 'this machine does not have the address',
+  EADDRNOTAVAIL: 'this machine does not have that address',
 };
 
 function tryToListen(host: string, port: number): Promise<number> {

@@ -49,7 +49,7 @@ export class Reloads {
       await record({ action: 'config.reloaded', details: { applied, need_restart: needRestart } });
       logFindings(log, await limitedRouteFindings(config));
     } catch (error) {
-      log.error('configuration refused, the running one stays', { reason: messageOf(error) });
+      log.error('configuration refused, the current one stays in force', { reason: messageOf(error) });
       const details = { keys: error instanceof ConfigRefused ? error.keys : [] };
       await record({ action: 'config.reloaded', outcome: 'failure', details });
     }

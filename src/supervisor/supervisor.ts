@@ -177,7 +177,7 @@ class Supervisor {
 
   private fleetOf(metrics: Metrics, paths: DataPaths, secrets: Secrets): Fleet {
     const restarts = metrics.counter('ao_worker_restarts_total', {
-      help: 'Workers that died unasked and were replaced.',
+      help: 'Workers that died unexpectedly and were replaced.',
     });
     return new Fleet({
       size: this.workers,
@@ -219,7 +219,7 @@ class Supervisor {
     const { drain_seconds, shutdown_grace_seconds } = this.config.current.server;
     this.manager?.stopping('Finishing requests and steps in flight');
     const killed = await fleet.stop((drain_seconds + shutdown_grace_seconds) * 1_000 + CLOSING_MS);
-    if (killed > 0) log.warn('workers did not leave in time and were killed', { killed });
+    if (killed > 0) log.warn('workers did not stop in time and were killed', { killed });
     const recorded = this.reloads.over.then(() => this.events.stopped(this.stopSignal, killed));
     await Promise.race([recorded, Bun.sleep(LAST_RECORD_MS)]);
     log.info('stopped', { uptime_seconds: Math.round((now() - this.startedAt) / 1_000) });

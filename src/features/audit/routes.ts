@@ -121,7 +121,7 @@ export const auditRoutes = ({ db, paths, audit, sealer, backups }: Services) =>
           summary: 'Download an audit backup',
           description:
             'The file as it is; a `Range` is heeded, so that a broken download can go on. The download is itself an audit event.',
-          'x-refusals': { 416: 'The range begins behind the end of the file.' },
+          'x-refusals': { 416: 'The range starts beyond the end of the file.' },
           responses: {
             200: { description: 'The backup.', content: FILE },
             206: { description: 'The part that was asked for.', content: FILE },

@@ -100,7 +100,7 @@ export class Login {
     address: string,
     input: PasswordChange,
   ): Promise<void> {
-    if (principal.id === null) throw new Forbidden('Nobody is logged in: authentication is switched off.');
+    if (principal.id === null) throw new Forbidden('Nobody is logged in: authentication is disabled.');
     const attempt = { username: principal.username, password: input.current_password };
     const user = await this.prove(actor, 'user.password_changed', address, attempt);
     if (!user || user.id !== principal.id) {

@@ -139,7 +139,7 @@ export const authRoutes = ({ login, keys, permissions }: Options) =>
           description:
             'Needs the current password and ends all access tokens of the user, this one included: log in again. ' +
             'API keys stay. Attempts are limited as log-ins are.',
-          'x-refusals': { 403: 'Nobody is logged in: authentication is switched off.' },
+          'x-refusals': { 403: 'Nobody is logged in: authentication is disabled.' },
         },
       },
     )
@@ -160,7 +160,7 @@ export const authRoutes = ({ login, keys, permissions }: Options) =>
           description:
             'Ends the access token of this request, or with `everywhere=true` all tokens of the user, on every worker ' +
             'within a second. A request with an API key is answered with 409: delete the key instead.',
-          'x-refusals': { 409: 'The request bears no access token.' },
+          'x-refusals': { 409: 'The request has no access token.' },
         },
       },
     );

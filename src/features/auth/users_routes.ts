@@ -102,6 +102,6 @@ export const userRoutes = ({ users }: { users: UserService }) =>
       detail: {
         operationId: 'activateUser',
         summary: 'Activate a user again',
-        description: 'API keys that were not deleted work again; access tokens from before do not.',
+        description: 'API keys work again; access tokens from before do not.',
       },
     });

@@ -55,7 +55,7 @@ export function compileRest(settings: Settings, auth: Auth, roots: readonly Scop
   if (hasTemplates(settings.status_url ?? '')) report('/status_url', 'the status URL takes no templates');
   for (const [name, value] of Object.entries(settings.headers)) {
     const pointer = `/headers/${pointerToken(name)}`;
-    if (SECRET_HEADER.test(name)) report(pointer, 'credentials belong into "auth", where they are encrypted');
+    if (SECRET_HEADER.test(name)) report(pointer, 'credentials belong in "auth", where they are encrypted');
     const problem = headerProblem(name, hasTemplates(value) ? '' : value);
     if (problem) report(pointer, problem);
   }

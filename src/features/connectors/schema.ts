@@ -43,7 +43,7 @@ const settings = {
   headers: Type.Record(Type.String({ minLength: 1, maxLength: 128 }), Type.String({ maxLength: 4096 }), {
     default: {},
     description:
-      'Further headers, with templates. A value that headers cannot carry fails the step; `url_encode` encodes it. Credentials belong into `auth`.',
+      'Further headers, with templates. A value that headers cannot carry fails the step; `url_encode` encodes it. Credentials belong in `auth`.',
   }),
   body: Type.Unknown({
     description:

@@ -18,6 +18,6 @@ export const leadIngestCheck = ({ db, freeBytes }: Options): HealthCheck => ({
     const [free] = await Promise.all([freeBytes(), db.ping()]);
     if (free >= FULL_BELOW_BYTES) return { word: 'ready' };
     const kib = Math.floor(free / 1024);
-    return { word: 'degraded', reason: `the disk of the data folder has no room left (${kib} KiB)` };
+    return { word: 'degraded', reason: `the disk of the data folder has no space left (${kib} KiB)` };
   },
 });

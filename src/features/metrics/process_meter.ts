@@ -23,7 +23,7 @@ export class ProcessMeter {
 
   constructor({ metrics, log }: { readonly metrics: Metrics; readonly log: Logger }) {
     this.cpu = metrics.counter('process_cpu_seconds_total', {
-      help: 'User and system time of all workers, those that died included.',
+      help: 'User and system time of all workers, including those that have died.',
     });
     this.resident = metrics.gauge('process_resident_memory_bytes', {
       help: 'Resident memory of all workers.',
@@ -38,7 +38,7 @@ export class ProcessMeter {
       merge: 'sum',
     });
     this.lag = metrics.gauge('ao_event_loop_lag_seconds', {
-      help: 'How late the timers of the most burdened worker were at its last measurement.',
+      help: 'Event loop lag of the slowest worker at its last measurement.',
       merge: 'max',
     });
     this.job = new Job({

@@ -203,7 +203,7 @@ export class RunService {
     if (running > 0 || waitedMs < ABANDONED_MS) return { state: 'running', reason: null };
     return {
       state: 'degraded',
-      reason: `runs have been due for ${Math.round(waitedMs / 1000)} s and no worker carries out any`,
+      reason: `runs have been due for ${Math.round(waitedMs / 1000)} s and no worker is executing any`,
     };
   }
 }

@@ -18,7 +18,7 @@ const LOOK_MS = 1_000;
 /** Resolves when `db` has had all `migrations`. Safe to call from many processes at once. */
 export async function migrate(db: Database, migrations: readonly Migration[], log: Logger): Promise<void> {
   for (let waited = 0; !(await migrated(db, migrations, log)); waited += 1) {
-    if (waited === 0) log.info('another server migrates the database, waiting for it');
+    if (waited === 0) log.info('another server is migrating the database, waiting for it');
     await Bun.sleep(LOOK_MS);
   }
 }
@@ -70,7 +70,7 @@ export async function requireCurrentSchema(db: Database, migrations: readonly Mi
   const missing = missingFrom(migrations, applied);
   if (missing.length === 0) return;
   throw new CommandFailure(
-    'the database has not the schema of this version: start the server of this version once, it brings it up to date',
+    'the database does not have the schema of this version: start the server of this version once to migrate it',
   );
 }
 

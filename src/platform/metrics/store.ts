@@ -51,7 +51,7 @@ class MetricsStore implements Metrics {
   ) {
     this.own = new OwnSlotFile(join(folder, name));
     this.dropped = this.counter('ao_metrics_series_dropped_total', {
-      help: 'Series that found no room in the metrics file.',
+      help: 'Series that were dropped because the metrics file is full.',
     });
   }
 
@@ -98,7 +98,7 @@ class MetricsStore implements Metrics {
     read: () => Promise<readonly Sample[]> | readonly Sample[],
   ): void {
     const failures = this.counter('ao_metrics_computed_failures_total', {
-      help: 'How often a metric that is computed for a scrape could not be had and was left out.',
+      help: 'Metrics that could not be computed for a scrape and were left out of it.',
       labels: ['metric'],
       initial: [{ metric: name }],
     });

@@ -88,7 +88,7 @@ export class OutboundClient {
     if (addresses.length === 0 || !addresses.every((address) => mayCall(address, allowed))) {
       throw new OutboundFailure(
         'refused',
-        `${url.host} leads to a private or reserved address; outbound.allow_private can allow it`,
+        `${url.host} resolves to a private or reserved address; add it to outbound.allow_private to allow the call`,
       );
     }
     return addresses;

@@ -79,7 +79,7 @@ const REFUSALS: readonly Refusal[] = [
   },
   {
     status: '403',
-    description: 'The role of the caller does not permit it.',
+    description: 'The role of the caller does not allow this.',
     given: ({ refusedRole }) => refusedRole !== null,
     example: ({ access, refusedRole }, words) =>
       new Forbidden(
@@ -88,7 +88,7 @@ const REFUSALS: readonly Refusal[] = [
   },
   {
     status: '404',
-    description: 'There is no such thing.',
+    description: 'Not found.',
     given: (facts) => namedBy(facts) !== undefined,
     example: (facts, words) => {
       const { schema, example } = namedBy(facts) ?? {};
@@ -128,9 +128,9 @@ const REFUSALS: readonly Refusal[] = [
   },
   {
     status: '416',
-    description: 'The range begins behind the end.',
+    description: 'The range starts beyond the end.',
     given: () => false,
-    example: (_, words = 'The range begins behind the end.') => new RangeNotSatisfiable(words),
+    example: (_, words = 'The range starts beyond the end.') => new RangeNotSatisfiable(words),
   },
   {
     status: '422',
@@ -166,7 +166,7 @@ const REFUSALS: readonly Refusal[] = [
   {
     status: '503',
     name: 'Unavailable',
-    description: 'Not possible at the moment.',
+    description: 'Temporarily unavailable.',
     headers: ['Retry-After'],
     given: (facts) => guarded(facts) || facts.writes,
     example: (_, words = 'The database does not answer: try again in a few seconds.') =>

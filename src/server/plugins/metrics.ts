@@ -33,7 +33,7 @@ export function requestMetrics({ metrics }: MetricsOptions) {
   });
   const { requests, durations } = declare([{ method: 'GET', route: UNMATCHED, status: '404' }]);
   const slowest = metrics.gauge('ao_http_request_duration_max_seconds', {
-    help: 'The longest time a request took since the server started, by any worker, those that died included.',
+    help: 'The longest time a request took since the server started, by any worker, including those that have died.',
     merge: 'peak',
   });
   const inFlight = metrics.gauge('http_requests_in_flight', {

@@ -257,7 +257,7 @@ describe('health', () => {
       'the disk is full',
       { ingest: { db: { ping: async () => undefined }, freeBytes: async () => 4096 } },
       'lead_ingest',
-      'no room left (4 KiB)',
+      'no space left (4 KiB)',
     ],
     ['executors hang', runner({}, 900), 'workflow_runner', 'looked for work for 100 s'],
   ])('is degraded when %s, and says why', async (_what, broken, component, reason) => {

@@ -157,7 +157,7 @@ describe('exposition', () => {
 
   test('text format 0.0.4', async () => {
     expect(exposition(await filled(), 'text').split('\n')).toEqual([
-      '# HELP ao_metrics_series_dropped_total Series that found no room in the metrics file.',
+      '# HELP ao_metrics_series_dropped_total Series that were dropped because the metrics file is full.',
       '# TYPE ao_metrics_series_dropped_total counter',
       'ao_metrics_series_dropped_total 0',
       '# HELP http_request_duration_seconds Duration\\nof "requests" \\\\ all.',
