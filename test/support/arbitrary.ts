@@ -138,7 +138,9 @@ export function requestFor(operation: Operation, known: readonly string[]): fc.A
     let { path } = operation;
     for (const { name, in: place } of operation.parameters) {
       const value = made.values[`${place} ${name}`];
-      const written = String(value ?? '').toWellFormed();
+      // Not every object can be made a text: some have no prototype, or a toString that is no function.
+      const text = typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '');
+      const written = text.toWellFormed();
       if (place === 'path') path = path.replace(`{${name}}`, segment(written));
       if (place === 'query' && value !== undefined) query.append(name, written);
     }
