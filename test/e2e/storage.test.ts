@@ -213,7 +213,7 @@ test.skipIf(disk === null)(
       const { status, reasons = [] } = (await server.request('GET', '/health')).json<Health>();
       return status === 'healthy' ? null : { status, reasons };
     });
-    expect(sick).toMatchObject({ status: 'degraded', reasons: [expect.stringContaining('room')] });
+    expect(sick).toMatchObject({ status: 'degraded', reasons: [expect.stringContaining('space')] });
     expect((await server.request('GET', '/metrics')).status).toBe(200);
     expect(server.workerPids()).toEqual(workers);
 
