@@ -189,3 +189,86 @@ describe('a fleet', () => {
     await fleet.stop(5_000);
   });
 });
+
+describe('the port of a fleet', () => {
+  const told = (scene: Scene): unknown[] =>
+    scene
+      .notes('listen')
+      .map(({ message }) => (message?.type === 'listen' ? message.fleet.workersReady : null));
+
+  test('opens when all workers are prepared and it may be, and the first to open it knows of all', async () => {
+    using scene = new Scene();
+    const fleet = fleetOf(scene, 'good', { size: 3 });
+    const permission = Promise.withResolvers<void>();
+    const started = fleet.start(permission.promise);
+    await until(() => scene.notes('prepared').length === 3);
+    expect(fleet.serving).toBe(0);
+    expect(scene.notes('listen')).toEqual([]);
+    permission.resolve();
+    await started;
+    expect(told(scene)).toEqual([3, 3, 3]);
+    await fleet.stop(5_000);
+  });
+
+  test('stays closed when it may not be opened, and the workers leave all the same', async () => {
+    using scene = new Scene();
+    const fleet = fleetOf(scene, 'good');
+    const refusal = Promise.reject(new Error('no'));
+    refusal.catch(() => undefined);
+    void fleet.start(refusal);
+    await until(() => scene.notes('prepared').length === 2);
+    expect(await fleet.stop(5_000)).toBe(0);
+    expect(scene.notes('listen')).toEqual([]);
+  });
+
+  test('waits for the replacement of a worker that dies before it', async () => {
+    using scene = new Scene();
+    const fleet = fleetOf(scene, 'second-dies-once');
+    await fleet.start();
+    expect(scene.notes('fell')).toHaveLength(1);
+    expect(told(scene)).toEqual([2, 2]);
+    await fleet.stop(5_000);
+  });
+
+  test('is opened at once by a replacement', async () => {
+    using scene = new Scene();
+    const fleet = fleetOf(scene, 'good');
+    await fleet.start();
+    process.kill(fleet.pids[0] ?? 0, 'SIGKILL');
+    await until(() => fleet.counters.restarted === 1 && fleet.ready === 2);
+    expect(told(scene)).toEqual([2, 2, 2]);
+    await fleet.stop(5_000);
+  });
+
+  test('is given up when no worker can open it', async () => {
+    using scene = new Scene();
+    const fleet = fleetOf(scene, 'dies-at-the-port');
+    void fleet.start();
+    expect((await fleet.failed).message).toContain('died before they were ready');
+    await fleet.stop(5_000);
+  });
+});
+
+describe('processes that are started ahead', () => {
+  test('do nothing until they may begin', async () => {
+    using scene = new Scene();
+    const fleet = fleetOf(scene, 'good');
+    fleet.spawn();
+    await until(() => scene.notes('born').length === 2 && fleet.livedWithin(60_000));
+    expect(scene.notes('init')).toEqual([]);
+    await fleet.start();
+    expect(scene.notes('born')).toHaveLength(2);
+    await fleet.stop(5_000);
+  });
+
+  test('leave when the server is not to start', async () => {
+    using scene = new Scene();
+    const fleet = fleetOf(scene, 'good');
+    fleet.spawn();
+    await until(() => scene.notes('born').length === 2);
+    const { pids } = fleet;
+    await fleet.stop(0);
+    expect(pids.filter(lives)).toEqual([]);
+    expect(scene.notes('init')).toEqual([]);
+  });
+});

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'bun:test';
+import { resolve } from 'node:path';
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import { claimPort } from '@/supervisor/port.ts';
+
+/** Knocks on a port and counts how often it was open. */
+const VISITOR = resolve(import.meta.dir, 'support/visitor.ts');
 
 const refusal = async (host: string, port: number): Promise<CommandFailure> => {
   const outcome = await claimPort(host, port).catch((error: unknown) => error);
@@ -47,5 +51,19 @@ describe('the port', () => {
     expect((await refusal('192.0.2.1', 8000)).message).toContain(
       '192.0.2.1:8000: this machine does not have',
     );
+  });
+
+  test('is not opened for the trial: nobody finds it open before the workers listen', async () => {
+    const port = await claimPort('127.0.0.1', 0);
+    const visitor = Bun.spawn([process.execPath, VISITOR, String(port), '2000'], { stdout: 'pipe' });
+    let hasLeft = false;
+    void visitor.exited.then(() => {
+      hasLeft = true;
+    });
+    while (!hasLeft) {
+      await claimPort('127.0.0.1', port);
+      await new Promise((next) => setImmediate(next));
+    }
+    expect(await new Response(visitor.stdout).text()).toBe('0');
   });
 });

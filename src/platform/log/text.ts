@@ -102,5 +102,6 @@ export function textOf(line: string, { colour, timeOfDay }: TextStyle): string {
     String(level).toUpperCase().padEnd(LEVEL_WIDTH),
   );
   const gap = pairs === '' ? '' : ' ';
-  return `${paint(DIM, timeText(time, timeOfDay))} ${rank} ${said}${gap}${pairs}${paint(DIM, stacks)}`;
+  const below = stacks === '' ? '' : paint(DIM, stacks);
+  return `${paint(DIM, timeText(time, timeOfDay))} ${rank} ${said}${gap}${pairs}${below}`;
 }
