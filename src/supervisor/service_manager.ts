@@ -13,11 +13,19 @@ import { machineClock } from '@/platform/time/machine_clock.ts';
 
 /** Signs of life come this many times in the span after whose silence the service counts as dead. */
 const SIGNS_PER_SPAN = 3;
+/** A message that is not taken is tried again for so long. */
+const PATIENCE_MS = 5_000;
+const RETRY_MS = 50;
 /** Workers speak every half second; one that is late by a moment is not dead. */
 const SHORTEST_SILENCE_MS = 3 * ALIVE_EVERY_MS;
 
 export class ServiceManager implements Disposable {
   private timer: Timer | null = null;
+  private retryTimer: Timer | null = null;
+  private readonly unsent: string[] = [];
+  /** Monotonic milliseconds at which the oldest of them is given up. */
+  private giveUpAt = 0;
+  private isReady = false;
   private isStopping = false;
   private warned = false;
 
@@ -40,6 +48,7 @@ export class ServiceManager implements Disposable {
   }
 
   ready(status: string): void {
+    this.isReady = true;
     this.say('READY=1', `STATUS=${status}`);
   }
 
@@ -47,9 +56,13 @@ export class ServiceManager implements Disposable {
     if (!this.isStopping) this.say(`STATUS=${status}`);
   }
 
-  /** To be followed by `ready`. */
+  /** To be followed by `reloaded`. Before readiness, and in a stop, a reload is nothing to wait for. */
   reloading(): void {
-    this.say('RELOADING=1', `MONOTONIC_USEC=${this.clock()}`);
+    if (this.isReady && !this.isStopping) this.say('RELOADING=1', `MONOTONIC_USEC=${this.clock()}`);
+  }
+
+  reloaded(status: string): void {
+    if (this.isReady && !this.isStopping) this.ready(status);
   }
 
   /** From now on the time limit of the stop is the only judge: signs of life no longer depend on workers. */
@@ -70,11 +83,29 @@ export class ServiceManager implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.timer) clearInterval(this.timer);
+    if (this.retryTimer) clearTimeout(this.retryTimer);
   }
 
+  /** In order. When a machine comes up, many speak at once, and the queue of the listener can be full for a moment. */
   private say(...words: string[]): void {
-    if (this.send(words.join('\n')) || this.warned) return;
+    if (this.unsent.length === 0) this.giveUpAt = performance.now() + PATIENCE_MS;
+    this.unsent.push(words.join('\n'));
+    if (this.retryTimer === null) this.sendAll();
+  }
+
+  private sendAll(): void {
+    this.retryTimer = null;
+    for (let text = this.unsent[0]; text !== undefined && this.send(text); text = this.unsent[0]) {
+      this.unsent.shift();
+      this.giveUpAt = performance.now() + PATIENCE_MS;
+    }
+    if (this.unsent.length === 0) return;
+    if (performance.now() < this.giveUpAt) {
+      this.retryTimer = setTimeout(() => this.sendAll(), RETRY_MS);
+      return;
+    }
+    const lost = this.unsent.splice(0);
+    if (!this.warned) this.options.log.warn('the service manager takes no messages', { lost });
     this.warned = true;
-    this.options.log.warn('the service manager did not take a message', { message: words[0] });
   }
 }

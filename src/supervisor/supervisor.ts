@@ -92,7 +92,7 @@ class Supervisor {
       applied: (config) => this.fleet?.broadcast({ type: 'reload', config }),
       record: (event) => this.events.record(event),
       begun: () => this.manager?.reloading(),
-      ended: () => this.manager?.ready(this.status),
+      ended: () => this.manager?.reloaded(this.status),
     });
   }
 
