@@ -6,7 +6,6 @@
 import { CommandFailure } from '@/platform/errors/problem.ts';
 import {
   ALIVE_EVERY_MS,
-  IGNORED_SIGNALS,
   type ToSupervisor,
   type ToWorker,
   type WorkerInit,
@@ -36,8 +35,6 @@ export class SupervisorChannel {
     // Ctrl-C reaches the whole process group, and a process manager may signal every process: both mean "drain".
     process.on('SIGINT', () => this.hear({ type: 'drain' }));
     process.on('SIGTERM', () => this.hear({ type: 'drain' }));
-    // Others are for the supervisor, which says what they do; here their default would end the process.
-    for (const signal of ['SIGHUP', ...IGNORED_SIGNALS]) process.on(signal, () => undefined);
     this.say({ type: 'hello' });
     setInterval(() => this.say({ type: 'alive' }), ALIVE_EVERY_MS).unref();
   }
