@@ -1,7 +1,7 @@
 /**
  * Closing a port resets the connections that the kernel has accepted and the process has not, and those that have not
  * yet sent their request. So before that, the kernel is asked to overlook new connection attempts on our own
- * listening socket, by a socket filter that drops SYN segments: whoever comes then tries again by himself a second later,
+ * listening socket, by a socket filter that drops SYN segments: whoever comes then tries again a second later,
  * and finds another worker or a closed port, but never half an answer. Linux only; elsewhere the port is just closed.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';

@@ -9,6 +9,7 @@ import { messageOf } from '@/platform/errors/problem.ts';
 import { ALIVE_EVERY_MS } from '@/platform/ipc/messages.ts';
 import type { Logger } from '@/platform/log/log.ts';
 import { type DatagramSender, datagramSender } from '@/platform/native/datagram.ts';
+import { monotonic } from '@/platform/time/clock.ts';
 import { machineClock } from '@/platform/time/machine_clock.ts';
 
 /** Signs of life come this many times in the span after whose silence the service counts as dead. */
@@ -88,7 +89,7 @@ export class ServiceManager implements Disposable {
 
   /** In order. When a machine comes up, many speak at once, and the queue of the listener can be full for a moment. */
   private say(...words: string[]): void {
-    if (this.unsent.length === 0) this.giveUpAt = performance.now() + PATIENCE_MS;
+    if (this.unsent.length === 0) this.giveUpAt = monotonic() + PATIENCE_MS;
     this.unsent.push(words.join('\n'));
     if (this.retryTimer === null) this.sendAll();
   }
@@ -97,10 +98,10 @@ export class ServiceManager implements Disposable {
     this.retryTimer = null;
     for (let text = this.unsent[0]; text !== undefined && this.send(text); text = this.unsent[0]) {
       this.unsent.shift();
-      this.giveUpAt = performance.now() + PATIENCE_MS;
+      this.giveUpAt = monotonic() + PATIENCE_MS;
     }
     if (this.unsent.length === 0) return;
-    if (performance.now() < this.giveUpAt) {
+    if (monotonic() < this.giveUpAt) {
       this.retryTimer = setTimeout(() => this.sendAll(), RETRY_MS);
       return;
     }

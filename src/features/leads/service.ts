@@ -4,7 +4,7 @@
  */
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { Database, Transaction } from '@/platform/db/database.ts';
-import { requireVersion } from '@/platform/db/expected_version.ts';
+import { type ExpectedVersion, requireVersion } from '@/platform/db/expected_version.ts';
 import type { Idempotency, KeyedRequest } from '@/platform/idempotency/idempotency.ts';
 import type { Actor } from '@/platform/identity/principal.ts';
 import { newId, now } from '@/platform/time/clock.ts';
@@ -16,9 +16,6 @@ import type { LeadListener } from './listener.ts';
 import { LeadReader, leadNotFound, toLead } from './reader.ts';
 import type { Lead, LeadCreated, LeadInput, LeadPatch } from './schema.ts';
 import { deleteLead, insertLead, type LeadRow, lockLead, replaceLead } from './store.ts';
-
-/** The versions one of which a change expects; null for any. */
-export type ExpectedVersion = readonly number[] | null;
 
 interface Options {
   readonly db: Database;

@@ -5,7 +5,7 @@
 import { LRUCache } from 'lru-cache';
 import type { AuditLog } from '@/features/audit/service.ts';
 import type { Database, Reader, Transaction } from '@/platform/db/database.ts';
-import { requireVersion } from '@/platform/db/expected_version.ts';
+import { type ExpectedVersion, requireVersion } from '@/platform/db/expected_version.ts';
 import { NotFound } from '@/platform/errors/problem.ts';
 import type { Idempotency, KeyedRequest } from '@/platform/idempotency/idempotency.ts';
 import type { Actor } from '@/platform/identity/principal.ts';
@@ -135,7 +135,7 @@ export class WorkflowService {
     actor: Actor,
     id: string,
     input: WorkflowInput,
-    expected: readonly number[] | null,
+    expected: ExpectedVersion,
   ): Promise<Workflow> {
     this.definitions.validate(input);
     const workflow = await this.options.db.write(async (trx) => {
@@ -150,7 +150,7 @@ export class WorkflowService {
   }
 
   /** No new runs; those under way finish on their version. */
-  async remove(actor: Actor, id: string, expected: readonly number[] | null): Promise<void> {
+  async remove(actor: Actor, id: string, expected: ExpectedVersion): Promise<void> {
     await this.options.db.write(async (trx) => {
       const row = await this.lock(trx, id, expected);
       await deleteWorkflow(trx, id);
@@ -188,7 +188,7 @@ export class WorkflowService {
     for (const listener of this.options.contributions.all('workflowStored')) listener(name);
   }
 
-  private async lock(trx: Transaction, id: string, expected: readonly number[] | null): Promise<WorkflowRow> {
+  private async lock(trx: Transaction, id: string, expected: ExpectedVersion): Promise<WorkflowRow> {
     const row = await lockWorkflow(trx, id);
     if (!row) throw workflowNotFound(id);
     requireVersion('workflow', row.version, expected);
